@@ -1,0 +1,38 @@
+.DEFAULT_GOAL := help
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: help setup demo test check fix lock schemas
+
+help: ## list the targets
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+
+setup: $(READY) ## make .venv with everything development needs
+
+$(READY): pyproject.toml requirements/bootstrap.txt requirements/dev.txt scripts/setup.sh
+	@sh scripts/setup.sh "$(PYTHON)"
+	@touch $@
+
+demo: setup ## plan, apply, drift and re-plan the example environment on the sandbox
+	@PATH="$(CURDIR)/$(BIN):$$PATH" sh scripts/demo.sh
+
+test: setup ## every test, real Airflow 2 and 3 included
+	@PATH="$(CURDIR)/$(BIN):$$PATH" sh scripts/test.sh
+
+check: setup ## the inner loop: format, lint, types, layers, fast tests
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/pytest -q -n 2 -m "not slow"
+
+fix: setup ## format and mend what ruff can mend
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+schemas: setup ## write schemas/ from the kinds
+	$(BIN)/python -m reconciler.manifests.schema schemas
+
+lock: setup ## renew requirements/*.txt from pyproject.toml
+	@sh scripts/lock.sh

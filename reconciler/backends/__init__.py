@@ -1,0 +1,64 @@
+"""The one seam: something that answers REST requests."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+Method = Literal["GET", "POST", "PATCH", "DELETE"]
+
+PATH_LIMIT = 64
+"""The longest ``Path`` that InvokeRestApi takes (Amazon MWAA API reference), counted as it is sent."""
+
+
+@dataclass(frozen=True)
+class JsonText:
+    """A value whose JSON text is to stand in a request body, secrets within it included."""
+
+    value: Any
+
+
+@dataclass(frozen=True)
+class Request:
+    """One call: the path is percent-encoded and relative to the REST root, such as ``/variables/a%2Fb``.
+
+    A tuple in ``query`` stands for a parameter that is repeated. ``body`` may hold ``Secret`` and
+    ``JsonText``, which only the encoder in ``backends.wire`` turns into what is sent.
+    """
+
+    method: Method
+    path: str
+    query: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
+    body: Any = None
+
+
+@dataclass(frozen=True)
+class NotJson:
+    """Stands for a body that is no JSON; it keeps a short beginning, never shown unscrubbed."""
+
+    excerpt: str
+
+
+@dataclass(frozen=True)
+class Response:
+    """What Airflow answered: its own status, and the body as JSON (``None`` where it is empty)."""
+
+    status: int
+    body: Any = None
+
+
+class Backend(Protocol):
+    """Sends requests to one environment and returns whatever Airflow answers, errors included.
+
+    ``send`` raises ``AirflowError`` only where Airflow gave no answer of its own.
+    """
+
+    @property
+    def roots(self) -> tuple[str, ...]:
+        """REST roots to try for ``/version``, newest first; ``("",)`` where the service chooses."""
+
+    @property
+    def path_limit(self) -> int | None:
+        """The longest path the environment takes, in characters as sent."""
+
+    def send(self, request: Request) -> Response:
+        """One request, once: retries belong to the caller."""

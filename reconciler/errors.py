@@ -1,0 +1,128 @@
+"""Every error this program raises on purpose, each with the exit code it ends in.
+
+ReconcilerError                 1   usage, files, credentials, server
+├── UsageError                  1   options that make no sense together, a selection that matches nothing
+├── ManifestError               1   every problem found in the files of one environment
+├── SecretError                 1   a secret that has to be sent cannot be resolved
+├── AirflowError                1   the environment could not be asked, or gave no usable answer
+│   ├── Unreachable             1   no connection, no name, time-out: whether the call was executed is unknown
+│   ├── AccessDenied            1   401, 403, missing IAM permission
+│   ├── EnvironmentNotFound     1   no environment of that name
+│   ├── Throttled               1   429: not executed
+│   ├── Rejected                1   any other 4xx
+│   ├── ServerFailed            1   5xx: whether the call was executed is unknown
+│   └── BadAnswer               1   not JSON, cut short, not the documented shape, inconsistent pages
+├── Refused                     3   the program declines to act
+│   └── WrongAccount            3   credentials of another AWS account than the target names
+└── NotConverged                4   something was written and something was not
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import ClassVar, NamedTuple
+
+
+class Origin(NamedTuple):
+    """A place in a file that a person wrote; line and column count from 1."""
+
+    file: str
+    line: int
+    column: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+@dataclass(frozen=True, order=True)
+class Problem:
+    """One thing wrong in a file: where, what, and what to do about it."""
+
+    origin: Origin
+    what: str
+    fix: str = field(default="", compare=False)
+
+    def __str__(self) -> str:
+        return f"{self.origin}: {self.what}" + (f"; {self.fix}" if self.fix else "")
+
+
+class ReconcilerError(Exception):
+    """The base of every error that is shown to a person without a traceback."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class UsageError(ReconcilerError):
+    """Options that make no sense together, or a selection that matches nothing."""
+
+
+class ManifestError(ReconcilerError):
+    """All problems of one environment's files, in the order of the files."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(sorted(set(problems)))
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+class SecretError(ReconcilerError):
+    """A secret that has to be sent cannot be resolved."""
+
+
+class AirflowError(ReconcilerError):
+    """The environment could not be asked, or gave no usable answer."""
+
+    executed: ClassVar[bool | None] = False
+    """Whether the call took effect: False when it did not, None when nobody can tell."""
+
+
+class Unreachable(AirflowError):
+    """No connection, no such host, or a time-out."""
+
+    executed = None
+
+
+class AccessDenied(AirflowError):
+    """The credentials are missing, wrong, expired, or lack a permission."""
+
+
+class EnvironmentNotFound(AirflowError):
+    """The service knows no environment of that name."""
+
+
+class Throttled(AirflowError):
+    """Too many requests; the call was not executed."""
+
+
+class Rejected(AirflowError):
+    """Airflow understood the request and refused it."""
+
+    def __init__(self, message: str, status: int) -> None:
+        self.status = status
+        super().__init__(message)
+
+
+class ServerFailed(AirflowError):
+    """The server failed; whether the call was executed is unknown."""
+
+    executed = None
+
+
+class BadAnswer(AirflowError):
+    """The answer is not JSON, is cut short, or contradicts itself."""
+
+    executed = None
+
+
+class Refused(ReconcilerError):
+    """The program declines to act, and says what would make it act."""
+
+    exit_code = 3
+
+
+class WrongAccount(Refused):
+    """The credentials belong to another AWS account than the target names."""
+
+
+class NotConverged(ReconcilerError):
+    """Something was written and something was not; run again."""
+
+    exit_code = 4

@@ -1,0 +1,161 @@
+"""The nouns: keys, resources, states, and the values that may stand in a resource's fields."""
+
+import hashlib
+import hmac
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple, NoReturn
+
+from reconciler.errors import Origin
+
+MASK = "***"
+"""What Airflow shows in place of a value it hides, as a whole or inside a longer text."""
+
+Path = tuple[str | int, ...]
+"""The way to a leaf: a field's name, then object keys and list indexes."""
+
+Why = Literal["hidden", "masked", "secret missing"]
+
+
+class Key(NamedTuple):
+    """What identifies a resource within an environment."""
+
+    kind: str
+    id: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}/{self.id}"
+
+
+class Secret:
+    """A reference to a secret and, once looked up, its plaintext, which no text form of it shows.
+
+    Only ``reveal`` hands the plaintext out, and only the encoder of request bodies may call it.
+    """
+
+    __slots__ = ("__plaintext", "ref")
+
+    def __init__(self, ref: str, plaintext: str | None = None) -> None:
+        self.ref = ref
+        self.__plaintext = plaintext
+
+    @property
+    def known(self) -> bool:
+        """Whether the reference has been looked up and the source holds a value."""
+        return self.__plaintext is not None
+
+    def reveal(self) -> str:
+        """The plaintext; raises ValueError if the secret is not known."""
+        if self.__plaintext is None:
+            raise ValueError(f"the secret {self.ref} is not known")
+        return self.__plaintext
+
+    def sealed(self, seal: Callable[[str], str]) -> "Sealed":
+        """The same secret in the form that can be compared but not read."""
+        return Sealed(self.ref, None if self.__plaintext is None else seal(self.__plaintext))
+
+    def fits(self, pattern: str) -> bool:
+        """Whether the plaintext could be what Airflow shows as ``pattern``, ``***`` being a wildcard."""
+        return self.__plaintext is not None and fits_mask(pattern, self.__plaintext)
+
+    def erased_from(self, text: str, forms: Callable[[str], Iterator[str]]) -> str:
+        """``text`` with every given form of the plaintext replaced by ``***``."""
+        if self.__plaintext is None:
+            return text
+        for form in sorted(set(forms(self.__plaintext)), key=len, reverse=True):
+            text = text.replace(form, MASK)
+        return text
+
+    def __repr__(self) -> str:
+        return f"Secret({self.ref})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and self.ref == other.ref
+
+    def __hash__(self) -> int:
+        return hash(self.ref)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a secret is not pickled")
+
+
+@dataclass(frozen=True)
+class Sealed:
+    """A secret as the comparison sees it: its reference and a keyed fingerprint of its value."""
+
+    ref: str
+    fingerprint: str | None = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Hidden:
+    """Stands for a live value that cannot be compared, and says why."""
+
+    why: Why
+
+
+@dataclass(frozen=True)
+class Resource:
+    """One variable, connection or pool: as declared (only the declared fields) or as it lives."""
+
+    key: Key
+    fields: Mapping[str, Any]
+    origin: Origin | None = None
+    ignore: frozenset[str] = frozenset()
+    protect: bool = False
+    secret_version: int | None = None
+
+    def compared(self) -> Iterator[str]:
+        """The declared fields that Airflow's own value is held against."""
+        return (name for name in self.fields if name not in self.ignore)
+
+
+State = Mapping[Key, Resource]
+
+
+def fits_mask(pattern: str, text: str) -> bool:
+    """Whether ``text`` could be shown as ``pattern``, each ``***`` standing for any text.
+
+    Airflow masks by value too, so a mask may stand anywhere in a string. Segments are searched from
+    the left, which is linear and exact for patterns that know no other wildcard.
+    """
+    if MASK not in pattern:
+        return pattern == text
+    first, *middle, last = pattern.split(MASK)
+    if not (text.startswith(first) and text.endswith(last)) or len(text) < len(first) + len(last):
+        return False
+    position, end = len(first), len(text) - len(last)
+    for segment in middle:
+        found = text.find(segment, position, end)
+        if found < 0:
+            return False
+        position = found + len(segment)
+    return True
+
+
+def keyed_digest(key: bytes, text: str) -> str:
+    """The HMAC-SHA256 of ``text`` under ``key``, in hexadecimal."""
+    return hmac.new(key, text.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
+
+
+def secrets_in(value: Any) -> Iterator[Secret]:
+    """Every secret that stands anywhere in ``value``."""
+    if isinstance(value, Secret):
+        yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from secrets_in(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from secrets_in(item)
+
+
+def mapped_secrets(value: Any, change: Callable[[Secret], Any]) -> Any:
+    """A copy of ``value`` with every secret replaced by what ``change`` makes of it."""
+    if isinstance(value, Secret):
+        return change(value)
+    if isinstance(value, Mapping):
+        return {name: mapped_secrets(item, change) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [mapped_secrets(item, change) for item in value]
+    return value

@@ -1,0 +1,133 @@
+"""The URL of an environment, taken apart."""
+
+import re
+from dataclasses import dataclass
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from reconciler.model import Secret
+
+MWAA_NAME = re.compile(r"[a-zA-Z][0-9a-zA-Z_-]{0,79}\Z")  # botocore's model of MWAA, EnvironmentName
+REGION = re.compile(r"[a-z]{2,5}(-[a-z]+)+-\d+\Z")
+ACCOUNT = re.compile(r"\d{12}\Z")
+MAJORS = {"2": 2, "3": 3}
+
+
+class TargetError(ValueError):
+    """A target that is not written as it should be."""
+
+
+@dataclass(frozen=True)
+class MwaaTarget:
+    """An Amazon MWAA environment, reached through InvokeRestApi."""
+
+    region: str
+    name: str
+    account: str | None = None
+    profile: str | None = None
+    role_arn: str | None = None
+    endpoint_url: str | None = None
+
+    def __str__(self) -> str:
+        return f"mwaa://{self.region}/{self.name}"
+
+
+@dataclass(frozen=True)
+class HttpTarget:
+    """An Airflow web server, reached directly."""
+
+    url: str
+    airflow: int | None = None
+    username: str | Secret | None = None
+    password: str | Secret | None = None
+    token: str | Secret | None = None
+
+    def __str__(self) -> str:
+        return self.url
+
+
+@dataclass(frozen=True)
+class SandboxTarget:
+    """The embedded stand-in, its state in one file."""
+
+    file: str
+    airflow: int = 3
+
+    def __str__(self) -> str:
+        return f"sandbox:{self.file}"
+
+
+Target = MwaaTarget | HttpTarget | SandboxTarget
+
+
+def parse_target(text: str) -> Target:
+    """The target that ``text`` names; raises TargetError with what is wrong and what to write."""
+    parts = urlsplit(text)
+    options = _options(parts.query)
+    if parts.fragment:
+        raise TargetError("a target has no '#' part")
+    match parts.scheme:
+        case "mwaa":
+            return _mwaa(parts.netloc, parts.path.lstrip("/"), options)
+        case "http" | "https":
+            return _http(text, options)
+        case "sandbox":
+            return _sandbox(unquote(text.removeprefix("sandbox:").partition("?")[0]), options)
+    raise TargetError("write mwaa://REGION/NAME, http(s)://HOST[:PORT][/PREFIX] or sandbox:FILE")
+
+
+def _options(query: str) -> dict[str, str]:
+    pairs = parse_qsl(query, keep_blank_values=True)
+    names = [name for name, _ in pairs]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice:
+        raise TargetError(f"the option '{twice}' stands twice")
+    return dict(pairs)
+
+
+def _known(options: dict[str, str], *names: str) -> dict[str, str]:
+    for name in options:
+        if name not in names:
+            raise TargetError(f"unknown option '{name}', use {', '.join(names)}")
+    return options
+
+
+def _mwaa(region: str, name: str, options: dict[str, str]) -> MwaaTarget:
+    _known(options, "account", "profile", "role_arn", "endpoint_url")
+    if not REGION.match(region):
+        raise TargetError(f"'{region}' is not an AWS region, write mwaa://eu-west-1/NAME")
+    if not MWAA_NAME.match(name):
+        raise TargetError(
+            f"'{name}' is not the name of an MWAA environment: a letter, then letters, digits, - and _"
+        )
+    if "account" in options and not ACCOUNT.match(options["account"]):
+        raise TargetError("account is a number of 12 digits")
+    return MwaaTarget(region, name, **options)
+
+
+def _major(options: dict[str, str]) -> int | None:
+    if "airflow" not in options:
+        return None
+    if options["airflow"] not in MAJORS:
+        raise TargetError("airflow is 2 or 3")
+    return MAJORS[options["airflow"]]
+
+
+def _http(text: str, options: dict[str, str]) -> HttpTarget:
+    _known(options, "airflow")
+    parts = urlsplit(text)
+    if "@" in parts.netloc:
+        raise TargetError("credentials do not belong in the target, write them under 'auth'")
+    try:
+        parts.port  # noqa: B018 - reading it validates it
+    except ValueError as error:
+        raise TargetError("the port is not a number from 0 to 65535") from error
+    if not parts.hostname:
+        raise TargetError("write http(s)://HOST[:PORT][/PREFIX]")
+    return HttpTarget(f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}", _major(options))
+
+
+def _sandbox(file: str, options: dict[str, str]) -> SandboxTarget:
+    _known(options, "airflow")
+    if not file:
+        raise TargetError("write sandbox:FILE")
+    return SandboxTarget(file, _major(options) or 3)
