@@ -32,7 +32,7 @@ fix: setup ## format and mend what ruff can mend
 	$(BIN)/ruff check --fix .
 
 schemas: setup ## write schemas/ from the kinds
-	$(BIN)/python -m reconciler.manifests.schema schemas
+	$(BIN)/python scripts/schemas.py schemas
 
 lock: setup ## renew requirements/*.txt from pyproject.toml
 	@sh scripts/lock.sh

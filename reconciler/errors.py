@@ -10,6 +10,8 @@ ReconcilerError                 1   usage, files, credentials, server
 │   ├── EnvironmentNotFound     1   no environment of that name
 │   ├── Throttled               1   429: not executed
 │   ├── Rejected                1   any other 4xx
+│   ├── Overtaken               1   somebody changed the resource since the plan was made
+│   ├── NotApplied              1   the answer is 2xx and shows something else than was sent
 │   ├── ServerFailed            1   5xx: whether the call was executed is unknown
 │   └── BadAnswer               1   not JSON, cut short, not the documented shape, inconsistent pages
 ├── Refused                     3   the program declines to act
@@ -98,6 +100,16 @@ class Rejected(AirflowError):
     def __init__(self, message: str, status: int) -> None:
         self.status = status
         super().__init__(message)
+
+
+class Overtaken(AirflowError):
+    """Somebody changed the resource since the plan was made; nothing was sent."""
+
+
+class NotApplied(AirflowError):
+    """The answer is 2xx and shows something else than was sent."""
+
+    executed = None
 
 
 class ServerFailed(AirflowError):

@@ -1,7 +1,8 @@
 import json
 from typing import Any
 
-from reconciler.kinds.table import Field, Kind, is_empty
+from reconciler.kinds.table import Field, Kind, is_empty, pair_plain
+from reconciler.model import MASK, Sealed
 
 CONNECTION_TYPES = frozenset(
     """
@@ -34,6 +35,13 @@ def pair_extra(declared: Any, live: Any) -> tuple[Any, Any]:
     return as_object(declared), as_object(live)
 
 
+def pair_password(declared: Any, live: Any) -> tuple[Any, Any]:
+    """Airflow 3 shows ``***`` just where a password is set, so a declared empty one differs from it."""
+    if is_empty(declared) and live == MASK:
+        return declared, Sealed("", None)
+    return pair_plain(declared, live)
+
+
 def _text(doc: str, name: str, length: int | None = None) -> Field:
     limit = {} if length is None else {"maxLength": length}
     return Field(name, {"type": "string", **limit}, doc)
@@ -60,6 +68,7 @@ CONNECTION = Kind(
             {"type": "string", "maxLength": 0},
             "A secret reference; an empty string takes an existing password away.",
             secret="whole",
+            pair=pair_password,
         ),
         _text("The database, or what the type calls schema.", "schema", 500),
         Field("port", {"type": "integer", "minimum": 0, "maximum": 65535}, "The port number."),

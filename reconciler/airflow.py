@@ -1,0 +1,93 @@
+"""One Airflow: its live state, read as a whole or one resource at a time."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from reconciler.backends import Request, Response
+from reconciler.dialects import Dialect
+from reconciler.errors import BadAnswer, Rejected
+from reconciler.kinds import BY_NAME, Kind
+from reconciler.model import Key, Resource, State
+from reconciler.session import HTTP_NOT_FOUND, Session
+
+ATTEMPTS_TO_LIST = 3
+"""How often a listing is read that contradicts itself, since rows may move while it is paged."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A live state, with how many rows each listing had, and its first page."""
+
+    state: State
+    totals: dict[str, int]
+    first_pages: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Airflow:
+    """An environment whose dialect is known."""
+
+    session: Session
+    dialect: Dialect
+
+    def read(self, kinds: Iterable[Kind], desired: State) -> Reading:
+        """Every resource of ``kinds``; details only of those in ``desired`` that a listing cuts short.
+
+        Raises AirflowError, and BadAnswer where a listing stays inconsistent.
+        """
+        state: dict[Key, Resource] = {}
+        totals: dict[str, int] = {}
+        first_pages: dict[str, int] = {}
+        for kind in kinds:
+            rows, first_pages[kind.name] = self._list(kind)
+            totals[kind.name] = len(rows)
+            state.update({row.key: row for row in rows})
+        for key in [key for key in state if key in desired and self._wants_detail(desired[key])]:
+            detailed = self.find(key)
+            if detailed is None:
+                del state[key]
+            else:
+                state[key] = detailed
+        return Reading(state, totals, first_pages)
+
+    def _wants_detail(self, desired: Resource) -> bool:
+        return "extra" in desired.fields and self.dialect.lacks_extra(BY_NAME[desired.key.kind])
+
+    def find(self, key: Key) -> Resource | None:
+        """One resource as it lives now; ``None`` if it does not."""
+        answer = self.session.send(self.dialect.find_request(key), key)
+        return None if answer.status == HTTP_NOT_FOUND else self.dialect.found(key, answer.body)
+
+    def _list(self, kind: Kind) -> tuple[list[Resource], int]:
+        for attempt in range(ATTEMPTS_TO_LIST):
+            try:
+                return self._list_once(kind)
+            except BadAnswer:
+                if attempt == ATTEMPTS_TO_LIST - 1:
+                    raise
+        raise AssertionError
+
+    def _list_once(self, kind: Kind) -> tuple[list[Resource], int]:
+        rows: list[Resource] = []
+        total: int | None = None
+        first = 0
+        while total is None or len(rows) < total:
+            request = self.dialect.list_request(kind, len(rows))
+            page = self.dialect.page(kind, self.expect(request).body)
+            first = first or len(page.rows)
+            rows += page.rows
+            if total not in {None, page.total} or len(rows) > page.total:
+                raise BadAnswer(f"the number of {kind.collection} changed while they were listed")
+            if not page.rows and len(rows) < page.total:
+                raise BadAnswer(f"{page.total} {kind.collection} are announced, {len(rows)} are listed")
+            total = page.total
+        if len({row.key for row in rows}) < len(rows):
+            raise BadAnswer(f"the list of {kind.collection} names one of them twice")
+        return rows, first
+
+    def expect(self, request: Request, key: Key | None = None, fields: tuple[str, ...] = ()) -> Response:
+        """The answer to a request for something that must be there; a 404 raises Rejected."""
+        answer = self.session.send(request, key, fields)
+        if answer.status == HTTP_NOT_FOUND:
+            raise Rejected(f"{request.method} {request.path} answered 404: it is not there", HTTP_NOT_FOUND)
+        return answer

@@ -1,0 +1,100 @@
+"""An Airflow web server reached directly over HTTP."""
+
+import json
+from typing import Any
+from urllib.parse import urlencode
+
+import urllib3
+
+from reconciler.backends import NotJson, Request, Response, wire
+from reconciler.errors import AccessDenied, AirflowError, BadAnswer, Unreachable
+from reconciler.model import Secret
+from reconciler.targets import HttpTarget
+
+TIMEOUT = urllib3.Timeout(connect=5, read=30)
+"""Seconds; Airflow 2 takes some for a page of large variables."""
+
+ROOTS = {2: ("/api/v1",), 3: ("/api/v2",), None: ("/api/v2", "/api/v1")}
+HTTP_UNAUTHORISED, HTTP_CREATED, HTTP_MULTIPLE = 401, 201, 300
+
+
+class HttpBackend:
+    """Sends requests with urllib3, each exactly once, redirects not followed.
+
+    With a user name and a password, Airflow 2 gets them as HTTP Basic (its session cookie is kept, since
+    checking a password is slow by design); Airflow 3 is signed in to once, at ``/auth/token``.
+    """
+
+    path_limit = None
+
+    def __init__(self, target: HttpTarget) -> None:
+        self._target = target
+        self.roots = ROOTS[target.airflow]
+        self._pool = urllib3.PoolManager(timeout=TIMEOUT, retries=False)
+        self._token = target.token
+        self._cookie: str | None = None
+
+    def send(self, request: Request) -> Response:
+        """What Airflow answered; raises Unreachable if nothing did."""
+        path = request.path + (f"?{urlencode(request.query, doseq=True)}" if request.query else "")
+        body = None if request.body is None else json.dumps(wire.encode(request.body)).encode()
+        answer = self._exchange(request.method, path, body, self._headers(request.path))
+        cookie = answer.headers.get("Set-Cookie")
+        if cookie and self._target.username is not None:
+            self._cookie = cookie.partition(";")[0]
+        return Response(answer.status, _decoded(answer.data))
+
+    def _exchange(
+        self, method: str, path: str, body: bytes | None, headers: dict[str, str]
+    ) -> urllib3.BaseHTTPResponse:
+        try:
+            return self._pool.request(method, self._target.url + path, body=body, headers=headers)
+        except urllib3.exceptions.LocationValueError:
+            raise AirflowError(f"{self._target} is not an URL") from None
+        except urllib3.exceptions.HTTPError as error:
+            raise Unreachable(f"{self._target} cannot be reached: {type(error).__name__}") from None
+
+    def _headers(self, path: str) -> dict[str, str]:
+        headers = {"Accept": "application/json", "Content-Type": "application/json"}
+        if self._cookie:
+            headers["Cookie"] = self._cookie
+        if path.startswith("/api/v2") and not path.endswith("/version"):
+            self._sign_in()
+        if self._token is not None:
+            return {**headers, "Authorization": f"Bearer {wire.encode(self._token)}"}
+        if self._target.username is not None and path.startswith("/api/v1"):
+            return {**headers, **self._basic()}
+        return headers
+
+    def _basic(self) -> dict[str, str]:
+        username, password = wire.encode([self._target.username, self._target.password])
+        return urllib3.make_headers(basic_auth=f"{username}:{password}")
+
+    def _sign_in(self) -> None:
+        if self._token is not None or self._target.username is None:
+            return
+        credentials = {"username": self._target.username, "password": self._target.password}
+        body = json.dumps(wire.encode(credentials)).encode()
+        answer = self._exchange("POST", "/auth/token", body, {"Content-Type": "application/json"})
+        if answer.status == HTTP_UNAUTHORISED:
+            raise AccessDenied(f"{self._target} does not know this user name and password")
+        token = _access_token(_decoded(answer.data)) if answer.status < HTTP_MULTIPLE else None
+        if token is None:
+            raise BadAnswer(
+                f"signing in at {self._target}/auth/token answered {answer.status} without a token"
+            )
+        self._token = Secret("the access token", token)
+
+
+def _access_token(body: Any) -> str | None:
+    token = body.get("access_token") if isinstance(body, dict) else None
+    return token if isinstance(token, str) else None
+
+
+def _decoded(data: bytes) -> Any:
+    if not data:
+        return None
+    try:
+        return json.loads(data)
+    except ValueError:
+        return NotJson(data[:80].decode(errors="replace"))

@@ -1,0 +1,93 @@
+"""The commands, and the one place where errors become messages and exit codes."""
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from importlib import import_module
+
+import click
+
+from reconciler import __version__
+from reconciler.errors import ReconcilerError
+
+COMMANDS = {
+    "validate": "Read, merge and check manifests, offline.",
+    "plan": "Show what apply would do.",
+    "apply": "Make environments what the manifests say.",
+    "drift": "Show what changed behind git's back.",
+    "schema": "Print a JSON Schema.",
+    "gateway": "Serve a local InvokeRestApi endpoint.",
+}
+"""Each command, in a module of its name in this package, and its help in a line."""
+
+INTERRUPTED = 130
+
+
+class LazyGroup(click.Group):
+    """Imports a command when it is run, so that ``--help`` loads none of them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The commands in the order in which people meet them."""
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name."""
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(f"reconciler.cli.{cmd_name}"), cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The table above, without importing anything."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="reconciler")
+def reconciler() -> None:
+    """Declarative GitOps configuration for Apache Airflow on Amazon MWAA."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs one command and exits: 1 for usage errors too, never with a traceback unless asked for."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    sys.exit(run(given))
+
+
+def run(arguments: list[str]) -> int:
+    """The exit code of one command."""
+    try:
+        code = reconciler.main(arguments, prog_name="reconciler", standalone_mode=False)
+    except click.ClickException as error:
+        error.show(sys.stderr)
+        return 1
+    except (click.Abort, KeyboardInterrupt):
+        return _told("interrupted; nothing was written", INTERRUPTED)
+    except ReconcilerError as error:
+        return _told(f"error: {error}", error.exit_code)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:  # noqa: BLE001 - the last door: people get a sentence, not a traceback
+        return _unexpected(error, shown="--traceback" in arguments)
+    return code if isinstance(code, int) else 0
+
+
+def _unexpected(error: Exception, *, shown: bool) -> int:
+    """A traceback may quote values, so it is only shown on request."""
+    if shown:
+        traceback.print_exception(error)
+    what = f"error: unexpected {type(error).__name__}"
+    return _told(what if shown else f"{what}; --traceback shows where (it may show values too)", 1)
+
+
+def _told(message: str, code: int) -> int:
+    from reconciler.cli.output import neutral  # noqa: PLC0415 - not needed where nothing fails
+
+    click.echo(neutral(message), err=True)
+    return code

@@ -1,0 +1,152 @@
+"""Two values held against each other, leaf by leaf; the answer says what differs without showing secrets."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from hashlib import sha256
+from json import dumps
+from typing import Any
+
+from reconciler.kinds.secrecy import looks_secret
+from reconciler.model import Hidden, Key, Path, Resource, Sealed, Secret, Why
+
+
+class Absent(Enum):
+    """The one value that stands for a side that is not there at all."""
+
+    NOTHING = "nothing"
+
+
+NOTHING = Absent.NOTHING
+
+
+@dataclass(frozen=True)
+class FieldChange:
+    """One leaf that differs. A secret one has neither value, only the reference where there is one."""
+
+    path: Path
+    before: Any = NOTHING
+    after: Any = NOTHING
+    secret: bool = False
+    ref: str | None = None
+
+
+@dataclass(frozen=True)
+class Unverified:
+    """A declared leaf that cannot be held against the live one, and why."""
+
+    key: Key
+    path: Path
+    why: Why
+    ref: str | None = None
+
+
+Finding = FieldChange | Unverified
+
+
+def same(before: Any, after: Any) -> bool:
+    """Strict equality, types included: ``true``, ``1`` and ``1.0`` are three values, at every depth."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        return before.keys() == after.keys() and all(same(before[name], after[name]) for name in before)
+    if isinstance(before, list) and isinstance(after, list):
+        return len(before) == len(after) and all(map(same, before, after))
+    return type(before) is type(after) and bool(before == after)
+
+
+def compare_resources(desired: Resource, current: Resource) -> Iterator[Finding]:
+    """Every declared leaf that differs or cannot be compared, ignored fields aside."""
+    for name in desired.compared():
+        yield from _compare(desired.key, (name,), current.fields.get(name), desired.fields[name])
+
+
+def created_leaves(desired: Resource) -> Iterator[Finding]:
+    """Every declared field of a resource that is not there yet; those that hold secrets leaf by leaf."""
+    for name, value in desired.fields.items():
+        yield from _replaced(desired.key, (name,), NOTHING, value)
+
+
+def _compare(key: Key, path: Path, before: Any, after: Any) -> Iterator[Finding]:
+    if isinstance(after, Sealed):
+        yield from _compare_sealed(key, path, before, after)
+    elif isinstance(before, Hidden):
+        yield Unverified(key, path, before.why)
+    elif isinstance(before, dict) and isinstance(after, dict):
+        for name in [*after, *(name for name in before if name not in after)]:
+            yield from _compare(key, (*path, name), before.get(name, NOTHING), after.get(name, NOTHING))
+    elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
+        for index, (old, new) in enumerate(zip(before, after, strict=True)):
+            yield from _compare(key, (*path, index), old, new)
+    elif not same(before, after):
+        yield from _replaced(key, path, before, after)
+
+
+def _compare_sealed(key: Key, path: Path, before: Any, after: Sealed) -> Iterator[Finding]:
+    missing = after.fingerprint is None
+    if missing:
+        yield Unverified(key, path, "secret missing", after.ref)
+    elif isinstance(before, Hidden):
+        yield Unverified(key, path, before.why, after.ref)
+    nothing_there = before is None or before is NOTHING
+    comparable = not missing and not isinstance(before, Hidden)
+    if nothing_there or (comparable and before != after):
+        yield FieldChange(path, secret=True, ref=after.ref)
+
+
+def _replaced(key: Key, path: Path, before: Any, after: Any) -> Iterator[Finding]:
+    """The whole of ``before`` gives way to ``after``; where either holds secrets, each leaf is told apart."""
+    if isinstance(after, Sealed):
+        yield from _compare_sealed(key, path, before, after)
+    elif isinstance(after, Mapping) and _tells_secrets(after):
+        for name, item in after.items():
+            yield from _replaced(key, (*path, name), NOTHING, item)
+    elif isinstance(after, list) and _tells_secrets(after):
+        for index, item in enumerate(after):
+            yield from _replaced(key, (*path, index), NOTHING, item)
+    elif _is_secret_place(key, path) or _tells_secrets(before) or _is_opaque_extra(path, before):
+        yield FieldChange(path, secret=True)
+    else:
+        yield FieldChange(path, before, after)
+
+
+def _is_secret_place(key: Key, path: Path) -> bool:
+    named = looks_secret(key.id) if key.kind == "variable" and path[0] == "value" else False
+    return named or any(isinstance(step, str) and looks_secret(step) for step in path)
+
+
+def _is_opaque_extra(path: Path, before: Any) -> bool:
+    """Extra that is no JSON object comes back in clear from some versions (apache/airflow#63160)."""
+    return path == ("extra",) and isinstance(before, str)
+
+
+def _tells_secrets(value: Any) -> bool:
+    if isinstance(value, Sealed | Secret):
+        return True
+    if isinstance(value, Mapping):
+        return any(looks_secret(name) or _tells_secrets(item) for name, item in value.items())
+    return isinstance(value, list) and any(map(_tells_secrets, value))
+
+
+def digest(resource: Resource, names: Iterator[str] | tuple[str, ...]) -> str:
+    """SHA-256 over canonical JSON of the named fields; a secret contributes its reference, never its value.
+
+    What only looks secret contributes that it is there, so that no digest can be searched for a password.
+    """
+    fields = {
+        name: _digestible(resource.key, (name,), resource.fields[name])
+        for name in names
+        if name in resource.fields
+    }
+    text = dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return sha256(text.encode()).hexdigest()
+
+
+def _digestible(key: Key, path: Path, value: Any) -> Any:
+    if isinstance(value, Sealed | Secret):
+        return {"$secret": value.ref}
+    if isinstance(value, Hidden):
+        return {"$hidden": True}
+    if isinstance(value, Mapping):
+        return {name: _digestible(key, (*path, name), item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_digestible(key, (*path, index), item) for index, item in enumerate(value)]
+    return {"$hidden": True} if _is_secret_place(key, path) and value else value

@@ -1,0 +1,71 @@
+"""Many environments in one run."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from reconciler.errors import ReconcilerError, UsageError
+from reconciler.manifests import Environment
+
+T = TypeVar("T")
+U = TypeVar("U")
+
+GRAVITY = (0, 2, 3, 1, 4, 130, 143)
+"""Exit codes from the best to the gravest."""
+
+
+@dataclass(frozen=True)
+class Result(Generic[T]):
+    """What one environment gave: a value or the error that stopped it; it keeps its place either way."""
+
+    name: str
+    value: T | None = None
+    error: ReconcilerError | None = None
+
+
+def attempt(name: str, work: Callable[[], T]) -> Result[T]:
+    """The result of ``work``; an error of this program becomes part of it."""
+    try:
+        return Result(name, value=work())
+    except ReconcilerError as error:
+        return Result(name, error=error)
+
+
+def then(result: Result[T], work: Callable[[T], U]) -> Result[U]:
+    """``work`` on a result's value; an error stays what it is."""
+    value = result.value
+    if result.error is not None or value is None:
+        return Result(result.name, error=result.error)
+    return attempt(result.name, lambda: work(value))
+
+
+def folders(patterns: Iterable[str]) -> list[Path]:
+    """The environment folders that arguments name; raises UsageError for a glob that matches none."""
+    found: list[Path] = []
+    for pattern in patterns:
+        if not any(character in pattern for character in "*?["):
+            found.append(Path(pattern))
+            continue
+        root = Path("/") if Path(pattern).is_absolute() else Path()
+        relative = str(Path(pattern).relative_to("/")) if Path(pattern).is_absolute() else pattern
+        matches = sorted(path for path in root.glob(relative) if (path / "environment.yaml").is_file())
+        if not matches:
+            raise UsageError(f"no environment matches {pattern}")
+        found += matches
+    return list(dict.fromkeys(found))
+
+
+def check_names(environments: Sequence[Environment]) -> None:
+    """Raises UsageError where two environments of one run have the same name."""
+    seen: dict[str, Environment] = {}
+    for environment in environments:
+        other = seen.setdefault(environment.name, environment)
+        if other is not environment:
+            raise UsageError(f"{other.folder} and {environment.folder} are both named '{environment.name}'")
+
+
+def gravest(codes: Iterable[int], *, wrote: bool) -> int:
+    """The exit code of a whole run; 4 where something was written and anything failed."""
+    code = max(codes, key=GRAVITY.index, default=0)
+    return 4 if wrote and code in {1, 3} else code

@@ -1,0 +1,50 @@
+"""What a plain (unquoted) scalar means: YAML 1.2's core schema, less what other versions read otherwise."""
+
+import math
+import re
+
+NULLS = frozenset({"", "~", "null", "Null", "NULL"})
+BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)\Z")
+FLOAT = re.compile(r"[-+]?(\.[0-9]+|(0|[1-9][0-9]*)(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z")
+AMBIGUOUS = re.compile(
+    r"""
+      [-+]?0[0-9]+(\.[0-9]*)?([eE][-+]?[0-9]+)?      # 0777: octal in YAML 1.1, decimal in 1.2
+    | [-+]?0[oO][0-7]+ | [-+]?0[xX][0-9a-fA-F_]+     # 0o17, 0x1f
+    | [-+]?0[bB][01_]+                               # 0b11: binary in YAML 1.1
+    | [-+]?[0-9][0-9]*_[0-9_]*(\.[0-9_]*)?([eE][-+]?[0-9]+)?   # 1_000
+    | [-+]?[0-9][0-9]*\.[0-9_]*_[0-9_]*([eE][-+]?[0-9]+)?      # 1.000_1
+    | [-+]?[1-9][0-9_]*(:[0-5]?[0-9])+               # 12:30: sexagesimal in YAML 1.1
+    | [-+]?[0-9][0-9_]*(:[0-5]?[0-9])+\.[0-9_]*      # 8:30.5
+    | [-+]?\.(inf|Inf|INF) | \.(nan|NaN|NAN)
+    """,
+    re.VERBOSE,
+)
+LONGEST_NUMBER = 1000
+"""Digits; Python itself refuses to read more than 4,300."""
+
+
+class AmbiguousScalarError(ValueError):
+    """A scalar that another version of YAML, or the JSON it is stored as, would read differently."""
+
+
+def resolve(text: str) -> str | int | float | bool | None:
+    """The value of a plain scalar; raises AmbiguousScalarError where readers of YAML disagree."""
+    if text in NULLS:
+        return None
+    if text in BOOLEANS:
+        return BOOLEANS[text]
+    if AMBIGUOUS.fullmatch(text) or (len(text) > LONGEST_NUMBER and FLOAT.match(text)):
+        raise AmbiguousScalarError(text[:40])
+    if INTEGER.match(text):
+        return int(text)
+    if FLOAT.match(text):
+        return _finite(text)
+    return text
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise AmbiguousScalarError(text)
+    return number

@@ -1,0 +1,154 @@
+"""The JSON Schemas of the files that people write, generated from the kinds."""
+
+from typing import Any
+
+from reconciler.kinds import KINDS, Field, Kind
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+SECRET_HELP = 'must be a secret reference such as {$secret: "env:NAME"}, never the secret itself'
+
+SECRET = {
+    "type": "object",
+    "properties": {"$secret": {"type": "string", "pattern": "^[a-z][a-z0-9-]*:.+"}},
+    "required": ["$secret"],
+    "additionalProperties": False,
+    "description": "A reference to a secret: env:NAME.",
+    "errorMessage": 'a secret reference is written {$secret: "env:NAME"}, with nothing beside it',
+}
+LEAF = {
+    "if": {"type": "object", "required": ["$secret"]},
+    "then": {"$ref": "#/$defs/secret"},
+    "else": {
+        "additionalProperties": {"$ref": "#/$defs/leaf"},
+        "items": {"$ref": "#/$defs/leaf"},
+    },
+}
+STRING_OR_SECRET = {
+    "if": {"type": "object"},
+    "then": {"$ref": "#/$defs/secret"},
+    "else": {"type": "string"},
+}
+
+
+def manifest_schema() -> dict[str, Any]:
+    """What a manifest may hold; ``null`` removes what a lower layer declares."""
+    sections = {kind.collection: _section(kind, {"$ref": f"#/$defs/{kind.name}"}) for kind in KINDS}
+    absent = {kind.collection: _nullable({"type": "array", "items": {"type": "string"}}) for kind in KINDS}
+    return {
+        "$schema": DIALECT,
+        "title": "Airflow resources for reconciler",
+        "type": ["object", "null"],
+        "additionalProperties": False,
+        "properties": {
+            **sections,
+            "absent": {
+                **_object(absent),
+                "type": ["object", "null"],
+                "description": "Ids that are deleted wherever they are found.",
+            },
+        },
+        "$defs": {"secret": SECRET, "leaf": LEAF, **{kind.name: _resource(kind) for kind in KINDS}},
+    }
+
+
+def environment_schema() -> dict[str, Any]:
+    """What an ``environment.yaml`` may hold."""
+    globs = {"type": "array", "items": {"type": "string"}}
+    limit = {
+        "type": ["integer", "string"],
+        "minimum": 0,
+        "pattern": "^[0-9]+%?$",
+        "description": "A number or a percentage of each kind; 0 means none.",
+    }
+    per_kind = {kind.collection: globs for kind in KINDS}
+    properties = {
+        "name": {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9_.-]*$", "maxLength": 100},
+        "target": {
+            "type": "string",
+            "description": "mwaa://REGION/NAME, http(s)://HOST[:PORT][/PREFIX] or sandbox:FILE",
+        },
+        "layers": {
+            **globs,
+            "description": "Folders of manifests, lower layers first; this folder is the top.",
+        },
+        "parameters": {"type": "object", "description": "${name} in any string value of a manifest."},
+        "auth": {
+            "type": "object",
+            "minProperties": 1,
+            "maxProperties": 1,
+            "additionalProperties": False,
+            "properties": {
+                "basic": {
+                    **_object({"username": STRING_OR_SECRET, "password": STRING_OR_SECRET}),
+                    "required": ["username", "password"],
+                },
+                "token": STRING_OR_SECRET,
+            },
+        },
+        "ledger": {"type": "string", "description": "file:PATH or s3://BUCKET/KEY"},
+        "fingerprint_key": STRING_OR_SECRET,
+        "adopt": {"enum": ["matching", "always"]},
+        "authoritative": {
+            **_object(per_kind),
+            "description": "Patterns of ids that git rules alone: undeclared ones are deleted.",
+        },
+        "limits": _object({"deletes": limit}),
+        "secrets": _object({"allow": {**globs, "description": "Patterns of references that may be used."}}),
+        "rate_limit": {
+            "type": "number",
+            "exclusiveMinimum": 0,
+            "description": "Requests a second; 10 by default on MWAA, whose quota it is.",
+        },
+    }
+    return {
+        "$schema": DIALECT,
+        "title": "An environment for reconciler",
+        **_object(properties),
+        "required": ["name", "target"],
+        "$defs": {"secret": SECRET},
+    }
+
+
+def _section(kind: Kind, body: dict[str, Any]) -> dict[str, Any]:
+    if kind.shorthand:
+        body = {"if": {"type": "object"}, "then": body, "else": {"$ref": "#/$defs/leaf"}}
+    return {"type": ["object", "null"], "additionalProperties": body}
+
+
+def _resource(kind: Kind) -> dict[str, Any]:
+    fields = {field.name: _field(field) for field in kind.fields}
+    meta: dict[str, Any] = {
+        "ignore": _nullable({"type": "array", "items": {"enum": list(kind.field_names)}}),
+        "protect": {"type": ["boolean", "null"], "description": "Refuses to delete it."},
+        "secret_version": {"type": ["integer", "null"], "description": "Raise it to send the secrets again."},
+    }
+    meta["ignore"]["description"] = "Fields that are set on creation and then left to Airflow."
+    if kind.shorthand:
+        help_text = "Whether the name, which looks secret, is one; false silences the warning."
+        meta["sensitive"] = {"type": ["boolean", "null"], "description": help_text}
+    schema = _object({**fields, **meta})
+    return {**schema, "type": "object" if kind.shorthand else ["object", "null"]}
+
+
+def _field(field: Field) -> dict[str, Any]:
+    described = {"description": field.doc}
+    if field.secret == "whole":
+        return {
+            **described,
+            "anyOf": [{"$ref": "#/$defs/secret"}, {"const": ""}, {"type": "null"}],
+            "errorMessage": SECRET_HELP,
+        }
+    if field.secret == "leaves":
+        return {**described, "allOf": [_nullable(dict(field.schema)), {"$ref": "#/$defs/leaf"}]}
+    return {**described, **_nullable(dict(field.schema))}
+
+
+def _nullable(schema: dict[str, Any]) -> dict[str, Any]:
+    return {**schema, "type": [schema["type"], "null"]} if "type" in schema else schema
+
+
+def _object(properties: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "additionalProperties": False, "properties": properties}
+
+
+SCHEMAS = {"manifest": manifest_schema, "environment": environment_schema}

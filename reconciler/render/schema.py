@@ -1,0 +1,98 @@
+"""The JSON Schema of the documents that machines read: plans, drift and reports."""
+
+from typing import Any
+
+from reconciler.kinds import KINDS
+from reconciler.plan import Action
+from reconciler.render.json import DRIFT_FORMAT, PLAN_FORMAT, REPORT_FORMAT
+
+COUNT = {"type": "integer", "minimum": 0}
+DIGEST = {"type": ["string", "null"], "pattern": "^[0-9a-f]{64}$"}
+KIND = {"enum": [kind.name for kind in KINDS]}
+TEXT = {"type": "string"}
+PATH = {"type": "array", "items": {"type": ["string", "integer"]}, "minItems": 1}
+KEY = {"kind": KIND, "id": TEXT}
+
+
+def plan_schema() -> dict[str, Any]:
+    """One schema for the three formats: they share one shape."""
+    formats = [PLAN_FORMAT, DRIFT_FORMAT, REPORT_FORMAT]
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "What reconciler plans, finds or has done",
+        **_object({"format": {"enum": formats}, "environments": _list(_environment()), "digest": DIGEST}),
+    }
+
+
+def _environment() -> dict[str, Any]:
+    error = _object({"name": TEXT, "error": _object({"type": TEXT, "message": TEXT})})
+    head = {
+        "name": TEXT,
+        "target": TEXT,
+        "airflow_version": TEXT,
+        "ledger_serial": {"type": ["integer", "null"]},
+        "changes": _list(_change()),
+        "summary": _object(dict.fromkeys(_summary_names(), COUNT)),
+    }
+    plan = {
+        **head,
+        "unmanaged": _list(_object(KEY)),
+        "unverified": _list(_object({**KEY, "path": PATH, "why": TEXT})),
+        "calls": _object({"read": COUNT, "apply": _object({"read": COUNT, "write": COUNT})}),
+        "violations": _list(_violation()),
+    }
+    report = {
+        **head,
+        "calls": _object({"read": COUNT, "write": COUNT}),
+        "converged": {"type": "boolean"},
+        "remaining": _list(_object(KEY)),
+        "error": {"type": ["string", "null"]},
+    }
+    return {"oneOf": [_object(plan), _object(report), error]}
+
+
+def _summary_names() -> list[str]:
+    return [*(action.value for action in Action), "unchanged", "unmanaged", "unverified"]
+
+
+def _change() -> dict[str, Any]:
+    origin = {**_object({"file": TEXT, "line": COUNT, "column": COUNT}), "type": ["object", "null"]}
+    required = {
+        "action": {"enum": [action.value for action in Action]},
+        **KEY,
+        "reason": TEXT,
+        "origin": origin,
+        "fields": _list(_field()),
+        "digest_before": DIGEST,
+        "digest_after": DIGEST,
+    }
+    outcome = {
+        "outcome": {"enum": ["done", "refused", "unknown", "skipped"]},
+        "error": {"type": ["string", "null"]},
+        "attempts": COUNT,
+    }
+    return {**_object({**required, **outcome}), "required": list(required)}
+
+
+def _field() -> dict[str, Any]:
+    readable = {"path": PATH, "before": {}, "after": {}, "secret": {"const": False}}
+    secret = {"path": PATH, "secret": {"const": True}, "ref": {"type": ["string", "null"]}}
+    return {"oneOf": [{**_object(readable), "required": ["path", "secret"]}, _object(secret)]}
+
+
+def _violation() -> dict[str, Any]:
+    optional = {"allow": {"type": ["string", "null"]}}
+    return _object({"guard": TEXT, "kind": KIND, "count": COUNT, "limit": COUNT, "message": TEXT, **optional})
+
+
+def _list(items: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "array", "items": items}
+
+
+def _object(properties: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "required": list(properties),
+        "properties": properties,
+    }

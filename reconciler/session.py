@@ -1,0 +1,161 @@
+"""One environment being talked to: every call counted, paced, observed, and its answer judged."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from reconciler.backends import Backend, NotJson, Request, Response
+from reconciler.dialects import Dialect, dialect_for
+from reconciler.errors import (
+    AccessDenied,
+    AirflowError,
+    BadAnswer,
+    Rejected,
+    ServerFailed,
+    Throttled,
+)
+from reconciler.model import Key, secrets_in
+
+HTTP_OK, HTTP_MULTIPLE, HTTP_UNAUTHORISED, HTTP_FORBIDDEN, HTTP_NOT_FOUND = 200, 300, 401, 403, 404
+HTTP_TOO_MANY, HTTP_SERVER_ERROR = 429, 500
+
+LONGEST_DETAIL = 300
+"""Characters of a server's own explanation that are passed on."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request to Airflow as logs tell it: never values."""
+
+    method: str
+    path: str
+    kind: str | None
+    id: str | None
+    fields: tuple[str, ...]
+    status: int | None
+    milliseconds: float
+
+
+@dataclass
+class Session:
+    """Sends requests through a backend below its REST root.
+
+    ``pace`` waits for the next free slot of the rate limit; ``observe`` is told of every call.
+    """
+
+    backend: Backend
+    pace: Callable[[], None] = lambda: None
+    observe: Callable[[Call], None] = lambda _call: None
+    root: str = ""
+    reads: int = field(default=0, init=False)
+    writes: int = field(default=0, init=False)
+
+    def send(self, request: Request, key: Key | None = None, fields: tuple[str, ...] = ()) -> Response:
+        """The answer to one request where it is 2xx or 404; anything else raises an AirflowError."""
+        self.pace()
+        self._count(request)
+        started = time.monotonic()
+        status = None
+        try:
+            response = self.backend.send(_below(self.root, request))
+            status = response.status
+        finally:
+            elapsed = (time.monotonic() - started) * 1000
+            kind, id_ = key or (None, None)
+            self.observe(Call(request.method, request.path, kind, id_, fields, status, elapsed))
+        return judged(request, response)
+
+    def _count(self, request: Request) -> None:
+        if request.method == "GET":
+            self.reads += 1
+        else:
+            self.writes += 1
+
+
+def _below(root: str, request: Request) -> Request:
+    return Request(request.method, root + request.path, request.query, request.body) if root else request
+
+
+def identify(session: Session) -> Dialect:
+    """Asks for the version below each root of the backend, settles on the first, and returns its dialect.
+
+    Raises AirflowError where no REST API answers or its major version is unknown.
+    """
+    for root in session.backend.roots:
+        session.root = root
+        answer = session.send(Request("GET", "/version"))
+        if answer.status != HTTP_NOT_FOUND:
+            return _dialect(answer.body, session.backend.path_limit)
+    raise AirflowError("no Airflow REST API answers there; does the target's URL need a prefix?")
+
+
+def _dialect(body: Any, path_limit: int | None) -> Dialect:
+    version = body.get("version") if isinstance(body, dict) else None
+    if not isinstance(version, str):
+        raise BadAnswer("the answer to GET /version holds no version")
+    dialect = dialect_for(version, path_limit)
+    if dialect is None:
+        raise AirflowError(f"Airflow {version} is not known; versions 2 and 3 are")
+    return dialect
+
+
+def judged(request: Request, response: Response) -> Response:
+    """``response`` if it is a usable answer, 404 included; raises the AirflowError that fits otherwise."""
+    what = f"{request.method} {request.path}"
+    status = response.status
+    if status == HTTP_NOT_FOUND:
+        return response
+    if HTTP_OK <= status < HTTP_MULTIPLE:
+        if isinstance(response.body, NotJson):
+            raise BadAnswer(f"{what} answered {status}, but not with JSON")
+        return response
+    said = explain(response.body, quiet=any(True for _ in secrets_in(request.body)))
+    if status == HTTP_UNAUTHORISED:
+        raise AccessDenied(f"{what} answered 401{said}; check the credentials")
+    if status == HTTP_FORBIDDEN:
+        raise AccessDenied(f"{what} answered 403{said}; {FORBIDDEN_HINT}")
+    if status == HTTP_TOO_MANY:
+        raise Throttled(f"{what} answered 429{said}; lower rate_limit or try again later")
+    if status >= HTTP_SERVER_ERROR:
+        raise ServerFailed(f"{what} answered {status}{said}{_likely_cause(request)}")
+    raise Rejected(f"{what} answered {status}{said}", status)
+
+
+FORBIDDEN_HINT = (
+    "reading variables and connections takes the Airflow role Op or Admin; on MWAA the IAM policy allows "
+    "airflow:InvokeRestApi on arn:aws:airflow:REGION:ACCOUNT:role/ENVIRONMENT/Op, not on the environment"
+)
+
+
+def _likely_cause(request: Request) -> str:
+    if request.method == "GET" and request.path == "/pools":
+        return "; a pool with -1 slots does that before Airflow 3.2"
+    if request.method == "GET" and request.path.startswith(("/connections", "/variables")):
+        return "; rows that another Fernet key encrypted do that"
+    return ""
+
+
+def explain(body: Any, *, quiet: bool) -> str:
+    """What a server says about its refusal, as ``: text`` or nothing.
+
+    Airflow echoes request bodies in its errors (v2 a missing field's whole ``input``, v1 an offending
+    ``extra``), so only titles, places and messages pass; with ``quiet`` no free text at all does.
+    """
+    if not isinstance(body, dict):
+        return ""
+    detail = body.get("detail")
+    if isinstance(detail, list):
+        text = ", ".join(_placed(item) for item in detail if isinstance(item, dict))
+    elif isinstance(detail, dict):
+        text = str(detail.get("reason", ""))
+    elif isinstance(detail, str) and not quiet:
+        text = detail
+    else:
+        text = str(body.get("title") or "")
+    return f": {text[:LONGEST_DETAIL]}" if text else ""
+
+
+def _placed(item: dict[str, Any]) -> str:
+    place = ".".join(str(step) for step in item.get("loc", []))
+    return f"{place}: {item.get('type', 'wrong')}" if place else str(item.get("type", "wrong"))

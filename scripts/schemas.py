@@ -1,0 +1,12 @@
+"""Writes the schemas of all files and documents; run by ``make schemas``."""
+
+import json
+import sys
+from pathlib import Path
+
+from reconciler.manifests.schema import SCHEMAS
+from reconciler.render.schema import plan_schema
+
+for name, make in {**SCHEMAS, "plan": plan_schema}.items():
+    text = json.dumps(make(), indent=2) + "\n"
+    (Path(sys.argv[1]) / f"{name}.schema.json").write_text(text)
