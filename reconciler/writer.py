@@ -101,7 +101,7 @@ class Writer:
             raise Overtaken(f"{change.key} has appeared since the plan was made")
         desired = self.desired[change.key]
         names = tuple(desired.fields)
-        answer = self._send(self._writes(change)[0], change.key, names)
+        answer = self._send(self.airflow.dialect.create_request(desired), change.key, names)
         return self._settle(desired, names, answer)
 
     def _update(self, change: Change) -> str | None:

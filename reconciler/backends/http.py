@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 import urllib3
 
-from reconciler.backends import NotJson, Request, Response, wire
+from reconciler.backends import NotJson, Request, Response, why_unreachable, wire
 from reconciler.errors import AccessDenied, AirflowError, BadAnswer, Unreachable
 from reconciler.model import Secret
 from reconciler.targets import HttpTarget
@@ -51,8 +51,10 @@ class HttpBackend:
             return self._pool.request(method, self._target.url + path, body=body, headers=headers)
         except urllib3.exceptions.LocationValueError:
             raise AirflowError(f"{self._target} is not an URL") from None
+        except urllib3.exceptions.ProtocolError:
+            raise Unreachable(f"{self._target} broke off before its answer was complete") from None
         except urllib3.exceptions.HTTPError as error:
-            raise Unreachable(f"{self._target} cannot be reached: {type(error).__name__}") from None
+            raise Unreachable(f"{self._target} cannot be reached: {why_unreachable(error)}") from None
 
     def _headers(self, path: str) -> dict[str, str]:
         headers = {"Accept": "application/json", "Content-Type": "application/json"}

@@ -7,7 +7,7 @@ import boto3
 from botocore import exceptions as aws
 from botocore.config import Config
 
-from reconciler.backends import PATH_LIMIT, NotJson, Request, Response, wire
+from reconciler.backends import PATH_LIMIT, NotJson, Request, Response, why_unreachable, wire
 from reconciler.errors import (
     AccessDenied,
     AirflowError,
@@ -157,9 +157,8 @@ def _translated(error: Exception, target: MwaaTarget) -> AirflowError:
 
 
 def _cause(error: Exception) -> str:
-    """The kind of failure, without the URL that botocore repeats."""
-    inner = getattr(error, "kwargs", {}).get("error")
-    return type(inner or error).__name__
+    """The reason alone, without the URL that botocore repeats."""
+    return why_unreachable(getattr(error, "kwargs", {}).get("error") or error)
 
 
 def _service_error(error: aws.ClientError, target: MwaaTarget) -> AirflowError:
