@@ -20,7 +20,7 @@ SYMBOLS = {
 LONGEST_VALUE = 80
 """Characters of a value that a line shows."""
 
-VERBS = {
+PENDING = {
     Action.CREATE: "to create",
     Action.UPDATE: "to update",
     Action.REPLACE: "to replace",
@@ -28,17 +28,31 @@ VERBS = {
     Action.ADOPT: "to adopt",
     Action.FORGET: "to forget",
 }
+DRIFTED = {
+    Action.CREATE: "missing",
+    Action.UPDATE: "changed",
+    Action.REPLACE: "changed for good",
+    Action.DELETE: "not to be there",
+    Action.ADOPT: "to adopt",
+    Action.FORGET: "to forget",
+}
 
 
 def plan_text(plan: Plan) -> str:
     """A plan: one line for each change, its fields below, and a summary that counts calls."""
-    lines = [_header(plan), "", *_changes(plan.changes), *_notes(plan), _summary("Plan", plan)]
+    calls = plan.calls
+    needs = f"; apply needs {_many(calls.apply_read, 'read')} and {_many(calls.apply_write, 'write')}"
+    summary = (
+        f"Plan: {_counts(plan, PENDING) or 'no changes'}; {_found(plan)}{needs if plan.changes else ''}."
+    )
+    lines = [_header(plan), "", *_changes(plan.changes), *_notes(plan), summary]
     return "\n".join(lines) + "\n"
 
 
 def drift_text(plan: Plan) -> str:
     """What changed behind git's back, in the plan's shape."""
-    lines = [_header(plan), "", *_changes(plan.changes), *_notes(plan), _summary("Drift", plan)]
+    summary = f"Drift: {_counts(plan, DRIFTED) or 'none'}; {_found(plan)}."
+    lines = [_header(plan), "", *_changes(plan.changes), *_notes(plan), summary]
     return "\n".join(lines) + "\n"
 
 
@@ -111,20 +125,16 @@ def _notes(plan: Plan) -> Iterator[str]:
         yield ""
 
 
-def _counts(plan: Plan) -> str:
-    parts = [f"{plan.count(action)} {verb}" for action, verb in VERBS.items() if plan.count(action)]
-    return ", ".join(parts) or "no changes"
+def _counts(plan: Plan, words: dict[Action, str]) -> str:
+    return ", ".join(f"{plan.count(action)} {word}" for action, word in words.items() if plan.count(action))
 
 
-def _summary(title: str, plan: Plan) -> str:
-    difference, calls = plan.difference, plan.calls
-    found = (
+def _found(plan: Plan) -> str:
+    difference = plan.difference
+    return (
         f"{len(difference.unchanged)} unchanged, {len(difference.unmanaged)} unmanaged, "
-        f"{len(difference.unverified)} unverified"
+        f"{len(difference.unverified)} unverified. {_many(plan.calls.read, 'read')}"
     )
-    needs = f"; apply needs {_many(calls.apply_read, 'read')} and {_many(calls.apply_write, 'write')}"
-    more = needs if plan.changes and title == "Plan" else ""
-    return f"{title}: {_counts(plan)}; {found}. {_many(calls.read, 'read')}{more}."
 
 
 def _many(number: int, noun: str) -> str:
