@@ -15,14 +15,17 @@ TIMEOUT = urllib3.Timeout(connect=5, read=30)
 """Seconds; Airflow 2 takes some for a page of large variables."""
 
 ROOTS = {2: ("/api/v1",), 3: ("/api/v2",), None: ("/api/v2", "/api/v1")}
+JSON = {"Accept": "application/json", "Content-Type": "application/json"}
+"""Airflow 2 answers 400 to a DELETE that announces JSON and has no body."""
+
 HTTP_UNAUTHORISED, HTTP_CREATED, HTTP_MULTIPLE = 401, 201, 300
 
 
 class HttpBackend:
     """Sends requests with urllib3, each exactly once, redirects not followed.
 
-    With a user name and a password, Airflow 2 gets them as HTTP Basic (its session cookie is kept, since
-    checking a password is slow by design); Airflow 3 is signed in to once, at ``/auth/token``.
+    With a user name and a password, Airflow 2 gets them as HTTP Basic; Airflow 3 is signed in to once, at
+    ``/auth/token``.
     """
 
     path_limit = None
@@ -32,16 +35,13 @@ class HttpBackend:
         self.roots = ROOTS[target.airflow]
         self._pool = urllib3.PoolManager(timeout=TIMEOUT, retries=False)
         self._token = target.token
-        self._cookie: str | None = None
 
     def send(self, request: Request) -> Response:
         """What Airflow answered; raises Unreachable if nothing did."""
         path = request.path + (f"?{urlencode(request.query, doseq=True)}" if request.query else "")
         body = None if request.body is None else json.dumps(wire.encode(request.body)).encode()
-        answer = self._exchange(request.method, path, body, self._headers(request.path))
-        cookie = answer.headers.get("Set-Cookie")
-        if cookie and self._target.username is not None:
-            self._cookie = cookie.partition(";")[0]
+        headers = {**self._credentials(request.path), **(JSON if body else {"Accept": JSON["Accept"]})}
+        answer = self._exchange(request.method, path, body, headers)
         return Response(answer.status, _decoded(answer.data))
 
     def _exchange(
@@ -56,17 +56,14 @@ class HttpBackend:
         except urllib3.exceptions.HTTPError as error:
             raise Unreachable(f"{self._target} cannot be reached: {why_unreachable(error)}") from None
 
-    def _headers(self, path: str) -> dict[str, str]:
-        headers = {"Accept": "application/json", "Content-Type": "application/json"}
-        if self._cookie:
-            headers["Cookie"] = self._cookie
+    def _credentials(self, path: str) -> dict[str, str]:
         if path.startswith("/api/v2") and not path.endswith("/version"):
             self._sign_in()
         if self._token is not None:
-            return {**headers, "Authorization": f"Bearer {wire.encode(self._token)}"}
+            return {"Authorization": f"Bearer {wire.encode(self._token)}"}
         if self._target.username is not None and path.startswith("/api/v1"):
-            return {**headers, **self._basic()}
-        return headers
+            return self._basic()
+        return {}
 
     def _basic(self) -> dict[str, str]:
         username, password = wire.encode([self._target.username, self._target.password])
@@ -77,7 +74,7 @@ class HttpBackend:
             return
         credentials = {"username": self._target.username, "password": self._target.password}
         body = json.dumps(wire.encode(credentials)).encode()
-        answer = self._exchange("POST", "/auth/token", body, {"Content-Type": "application/json"})
+        answer = self._exchange("POST", "/auth/token", body, JSON)
         if answer.status == HTTP_UNAUTHORISED:
             raise AccessDenied(f"{self._target} does not know this user name and password")
         token = _access_token(_decoded(answer.data)) if answer.status < HTTP_MULTIPLE else None

@@ -10,6 +10,8 @@ from typing import Any
 from reconciler.backends import Backend, Request, Response
 from reconciler.sandbox.emulator import Emulator
 from tests.gateway.support import environment_variables, running
+from tests.rig.airflow_server import Server
+from tests.rig.direct import Direct
 
 FAST = 1000
 """Requests a second: the gateway is no MWAA."""
@@ -58,7 +60,12 @@ class World:
 
     @property
     def limits_paths(self) -> bool:
-        return self.target.startswith("mwaa:")
+        return not self.target.startswith("http:")
+
+    @property
+    def probes(self) -> int:
+        """Calls that the version takes: over HTTP Airflow 2 is found after Airflow 3 is not."""
+        return 1 if self.limits_paths or self.major == 3 else 2
 
 
 def sandbox(folder: Path, major: int) -> World:
@@ -75,3 +82,11 @@ def behind_gateway(backend: Backend, version: str) -> Iterator[World]:
     with running(recorded) as url, environment_variables(url):
         os.environ["AWS_ACCESS_KEY_ID"] = os.environ["AWS_SECRET_ACCESS_KEY"] = "local"
         yield World("mwaa://eu-west-1/airflow", {"rate_limit": FAST}, version, backend, recorded)
+
+
+@contextlib.contextmanager
+def reached_directly(server: Server) -> Iterator[World]:
+    """``http://`` straight to a real Airflow."""
+    signed_in = {"basic": {"username": server.username, "password": {"$secret": "env:AIRFLOW_PASSWORD"}}}
+    settings = {"auth": signed_in} if server.username else {}
+    yield World(server.root_url, settings, server.version, Direct(server))
