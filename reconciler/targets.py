@@ -9,6 +9,7 @@ from reconciler.model import Secret
 MWAA_NAME = re.compile(r"[a-zA-Z][0-9a-zA-Z_-]{0,79}\Z")  # botocore's model of MWAA, EnvironmentName
 REGION = re.compile(r"[a-z]{2,5}(-[a-z]+)+-\d+\Z")
 ACCOUNT = re.compile(r"\d{12}\Z")
+FORMS = "write mwaa://REGION/NAME, http(s)://HOST[:PORT][/PREFIX] or sandbox:FILE"
 MAJORS = {"2": 2, "3": 3}
 
 
@@ -60,11 +61,19 @@ Target = MwaaTarget | HttpTarget | SandboxTarget
 
 
 def parse_target(text: str) -> Target:
-    """The target that ``text`` names; raises TargetError with what is wrong and what to write."""
-    parts = urlsplit(text)
+    """The target that ``text`` names; raises TargetError with what is wrong and what to write.
+
+    The error quotes no part in which people put credentials.
+    """
+    if "@" in re.split("[/?#]", text.partition("//")[2])[0]:
+        raise TargetError("credentials do not belong here; write those of an http(s):// target under 'auth'")
+    try:
+        parts = urlsplit(text)
+    except ValueError as error:
+        raise TargetError(f"this is no URL; {FORMS}") from error
     options = _options(parts.query)
     if parts.fragment:
-        raise TargetError("a target has no '#' part")
+        raise TargetError("a target has no '#' part; remove it")
     match parts.scheme:
         case "mwaa":
             return _mwaa(parts.netloc, parts.path.lstrip("/"), options)
@@ -72,7 +81,7 @@ def parse_target(text: str) -> Target:
             return _http(text, options)
         case "sandbox":
             return _sandbox(unquote(text.removeprefix("sandbox:").partition("?")[0]), options)
-    raise TargetError("write mwaa://REGION/NAME, http(s)://HOST[:PORT][/PREFIX] or sandbox:FILE")
+    raise TargetError(f"this is no target; {FORMS}")
 
 
 def _options(query: str) -> dict[str, str]:
@@ -80,27 +89,27 @@ def _options(query: str) -> dict[str, str]:
     names = [name for name, _ in pairs]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice:
-        raise TargetError(f"the option '{twice}' stands twice")
+        raise TargetError(f"the option '{twice}' stands twice; keep one of the two")
     return dict(pairs)
 
 
 def _known(options: dict[str, str], *names: str) -> dict[str, str]:
     for name in options:
         if name not in names:
-            raise TargetError(f"unknown option '{name}', use {', '.join(names)}")
+            raise TargetError(f"unknown option '{name}'; use {', '.join(names)}")
     return options
 
 
 def _mwaa(region: str, name: str, options: dict[str, str]) -> MwaaTarget:
     _known(options, "account", "profile", "role_arn", "endpoint_url")
     if not REGION.match(region):
-        raise TargetError(f"'{region}' is not an AWS region, write mwaa://eu-west-1/NAME")
+        raise TargetError(f"'{region}' is not an AWS region; write mwaa://eu-west-1/NAME")
     if not MWAA_NAME.match(name):
         raise TargetError(
             f"'{name}' is not the name of an MWAA environment: a letter, then letters, digits, - and _"
         )
     if "account" in options and not ACCOUNT.match(options["account"]):
-        raise TargetError("account is a number of 12 digits")
+        raise TargetError("account is not a number of 12 digits; write it whole")
     return MwaaTarget(region, name, **options)
 
 
@@ -108,26 +117,24 @@ def _major(options: dict[str, str]) -> int | None:
     if "airflow" not in options:
         return None
     if options["airflow"] not in MAJORS:
-        raise TargetError("airflow is 2 or 3")
+        raise TargetError("airflow is neither 2 nor 3; choose one, or leave it out")
     return MAJORS[options["airflow"]]
 
 
 def _http(text: str, options: dict[str, str]) -> HttpTarget:
     _known(options, "airflow")
     parts = urlsplit(text)
-    if "@" in parts.netloc:
-        raise TargetError("credentials do not belong in the target, write them under 'auth'")
     try:
         parts.port  # noqa: B018 - reading it validates it
     except ValueError as error:
-        raise TargetError("the port is not a number from 0 to 65535") from error
+        raise TargetError("the port is not a number from 0 to 65535; correct it") from error
     if not parts.hostname:
-        raise TargetError("write http(s)://HOST[:PORT][/PREFIX]")
+        raise TargetError("no host is named; write http(s)://HOST[:PORT][/PREFIX]")
     return HttpTarget(f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}", _major(options))
 
 
 def _sandbox(file: str, options: dict[str, str]) -> SandboxTarget:
     _known(options, "airflow")
     if not file:
-        raise TargetError("write sandbox:FILE")
+        raise TargetError("no file is named; write sandbox:FILE")
     return SandboxTarget(file, _major(options) or 3)

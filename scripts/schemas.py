@@ -9,4 +9,4 @@ from reconciler.render.schema import plan_schema
 
 for name, make in {**SCHEMAS, "plan": plan_schema}.items():
     text = json.dumps(make(), indent=2) + "\n"
-    (Path(sys.argv[1]) / f"{name}.schema.json").write_text(text)
+    (Path(sys.argv[1]) / f"{name}.schema.json").write_text(text, encoding="utf-8")

@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from reconciler.cli.output import Output, as_json
-from reconciler.errors import Problem, UsageError
+from reconciler.errors import ManifestError, Problem, UsageError
 from reconciler.fleet import Result
 from reconciler.secrets import Secrets
 from reconciler.session import Call
@@ -56,7 +56,8 @@ class Terminal:
         """What stopped environments."""
         for result in results:
             if result.error is not None:
-                self.output.note(f"error: {result.name}: {result.error}")
+                space = "\n" if isinstance(result.error, ManifestError) else " "
+                self.output.note(f"error: {result.name}:{space}{result.error}")
 
     def deliver(
         self, formats: tuple[tuple[str, str | None], ...], text: Callable[[], str], document: dict[str, Any]

@@ -1,30 +1,38 @@
 """Layers merged into one: JSON Merge Patch (RFC 7396), places kept."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from reconciler.errors import Problem
 from reconciler.kinds import KINDS, Kind
-from reconciler.manifests.placed import PlacedDict, PlacedList
+from reconciler.manifests.loader import quoted
+from reconciler.manifests.placed import BROKEN, PlacedDict, PlacedList
 
 Path = tuple[str, ...]
+
+WHOLE = frozenset(
+    (kind.collection, field.name) for kind in KINDS for field in kind.fields if field.merged_whole
+)
+"""Sections and fields whose values are replaced as one, their nulls being literal."""
 
 
 def in_object_form(document: PlacedDict) -> PlacedDict:
     """The manifest with every shorthand spelled out, such as ``batch_size: 500`` as ``{value: 500}``."""
-    spelled = PlacedDict(document, document.origin, document.origins)
+    spelled = document.copied()
     for kind in KINDS:
         section = document.get(kind.collection)
         if kind.shorthand and isinstance(section, PlacedDict):
-            items = {name: _object_form(kind, section, name) for name in section}
-            spelled[kind.collection] = PlacedDict(items, section.origin, section.origins)
+            spelled[kind.collection] = _spelled_out(section, kind.shorthand)
     return spelled
 
 
-def _object_form(kind: Kind, section: PlacedDict, name: str) -> Any:
-    value, origin = section[name], section.origins[name]
-    if value is None or isinstance(value, PlacedDict) or kind.shorthand is None:
-        return value
-    return PlacedDict({kind.shorthand: value}, origin, {kind.shorthand: origin})
+def _spelled_out(section: PlacedDict, shorthand: str) -> PlacedDict:
+    spelled = section.copied()
+    for name, value in section.items():
+        if value is not None and not isinstance(value, PlacedDict):
+            origin = section.origins[name]
+            spelled[name] = PlacedDict({shorthand: value}, origin, {shorthand: origin})
+    return spelled
 
 
 def join_files(documents: list[PlacedDict], problems: list[Problem]) -> PlacedDict:
@@ -32,35 +40,38 @@ def join_files(documents: list[PlacedDict], problems: list[Problem]) -> PlacedDi
     layer = PlacedDict({}, documents[0].origin)
     for document in documents:
         for section, body in document.items():
-            if body is None:
-                continue
-            layer.origins.setdefault(section, document.origins[section])
-            if section == "absent":
-                layer[section] = _join_absent(layer.get(section), body)
-            else:
-                layer[section] = _join_section(layer.get(section), body, problems)
+            known = layer.get(section)
+            if known is None:
+                layer.put(section, body, document.origins[section])
+            elif body is not None:
+                layer[section] = _joined(section, known, body, problems)
+    layer.broken |= {section for document in documents for section in document.broken}
     return layer
 
 
-def _join_section(known: PlacedDict | None, body: PlacedDict, problems: list[Problem]) -> PlacedDict:
-    joined = PlacedDict(known or {}, body.origin, known.origins if known else {})
-    for name, value in body.items():
-        if name in joined:
-            what = f"'{name}' is declared at {joined.origins[name]} already"
-            problems.append(Problem(body.origins[name], what, "keep one of the two"))
-        joined[name], joined.origins[name] = value, body.origins[name]
+def _joined(section: str, known: PlacedDict, body: PlacedDict, problems: list[Problem]) -> PlacedDict:
+    return _join_absent(known, body) if section == "absent" else _join_section(known, body, problems)
+
+
+def _join_section(known: PlacedDict, body: PlacedDict, problems: list[Problem]) -> PlacedDict:
+    joined = known.copied()
+    for name, origin in body.origins.items():
+        if name in known.origins:
+            what = f"{quoted(name)} is declared at {known.origins[name]} already"
+            problems.append(Problem(origin, what, "keep one of the two"))
+        joined.put(name, body.get(name, BROKEN), origin)
     return joined
 
 
-def _join_absent(known: PlacedDict | None, body: PlacedDict) -> PlacedDict:
-    joined = PlacedDict(known or {}, body.origin, known.origins if known else {})
+def _join_absent(known: PlacedDict, body: PlacedDict) -> PlacedDict:
+    joined = known.copied()
     for name, ids in body.items():
         before = joined.get(name)
-        joined.origins[name] = body.origins[name]
         if isinstance(before, PlacedList) and isinstance(ids, PlacedList):
             joined[name] = PlacedList([*before, *ids], ids.origin, [*before.origins, *ids.origins])
-        else:
-            joined[name] = ids
+        elif ids is not None or before is None:
+            joined.put(name, ids, body.origins[name])
+    joined.broken |= body.broken
     return joined
 
 
@@ -72,29 +83,42 @@ def merge_layers(layers: list[PlacedDict]) -> PlacedDict:
     return merged
 
 
+def emptied(layers: list[PlacedDict]) -> Iterator[Problem]:
+    """Sections that hold nothing and so take away all that lower layers declare: rarely what is meant."""
+    for number, layer in enumerate(layers):
+        for section in (section for section, body in layer.items() if body is None):
+            if any(lower.get(section) for lower in layers[:number]):
+                what = f"'{section}' holds nothing here, which removes all of it that lower layers declare"
+                yield Problem(layer.origins[section], what, "remove the line if that is not meant")
+
+
 def _merged(lower: Any, upper: PlacedDict, path: Path) -> PlacedDict:
-    base = lower if isinstance(lower, PlacedDict) and "$secret" not in lower else PlacedDict({}, upper.origin)
-    result = PlacedDict(base, upper.origin, base.origins)
+    result = lower.copied() if _is_mapping(lower) else PlacedDict({}, upper.origin)
+    result.origin = upper.origin
+    result.broken |= upper.broken
+    result.origins |= {name: upper.origins[name] for name in upper.broken if name in upper.origins}
     for name, value in upper.items():
-        if value is None and not _is_whole((*path, name)):
-            result.pop(name, None)
-            continue
-        result.origins[name] = upper.origins[name]
-        result[name] = _patched(base.get(name), value, (*path, name))
+        inner = (*path, name)
+        whole = len(inner) == 3 and (inner[0], name) in WHOLE  # noqa: PLR2004 - section, id, field
+        if value is None and not whole:
+            result.drop(name)
+        elif _is_mapping(value) and not whole:
+            incomplete = {name} & result.broken
+            result.put(name, _merged(result.get(name), value, inner), upper.origins[name])
+            result.broken |= incomplete
+        else:
+            result.put(name, value, upper.origins[name])
     return result
 
 
-def _patched(lower: Any, value: Any, path: Path) -> Any:
-    if isinstance(value, PlacedDict) and "$secret" not in value and not _is_whole(path):
-        return _merged(lower, value, path)
-    return value
+def _is_mapping(value: Any) -> bool:
+    """Whether the value merges: a secret reference is one value, not a mapping."""
+    return isinstance(value, PlacedDict) and "$secret" not in value
 
 
-def _is_whole(path: Path) -> bool:
-    """Whether a field is replaced as one, its nulls being literal."""
-    return any(
-        path[0] == kind.collection and len(path) == 3 and path[2] == field.name  # noqa: PLR2004 - section.id.field
-        for kind in KINDS
-        for field in kind.fields
-        if field.merged_whole
-    )
+def kind_sections(merged: PlacedDict) -> Iterator[tuple[Kind, PlacedDict]]:
+    """The sections of the kinds, those that are missing left out."""
+    for kind in KINDS:
+        section = merged.get(kind.collection)
+        if isinstance(section, PlacedDict):
+            yield kind, section

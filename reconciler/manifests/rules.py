@@ -1,93 +1,118 @@
 """What a schema cannot say about merged manifests."""
 
-import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 from typing import Any
 
+from reconciler.dialects.base import path_of
 from reconciler.errors import Origin, Problem
 from reconciler.kinds import KINDS, Kind
 from reconciler.kinds.connection import CONNECTION_TYPES
-from reconciler.kinds.secrecy import looks_secret
-from reconciler.manifests.placed import PlacedDict, PlacedList
-from reconciler.manifests.validation import did_you_mean
-from reconciler.model import MASK, Path
-
-UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
-"""Unicode categories that no reader can see: controls, direction marks, zero-width, surrogates."""
+from reconciler.kinds.secrecy import WORDS, looks_secret
+from reconciler.manifests.loader import unseen
+from reconciler.manifests.merge import kind_sections
+from reconciler.manifests.placed import PlacedDict, PlacedList, parts
+from reconciler.manifests.validation import did_you_mean, spelled
+from reconciler.model import MASK, Key, Path
 
 CONNECTION_ID_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-")
 
-Place = Callable[[Path], Origin]
+
+def check(merged: PlacedDict, schemes: frozenset[str], allow: list[str] | None) -> Iterator[Problem]:
+    """Everything that merged manifests must not say."""
+    yield from check_ids(merged)
+    for kind, section in kind_sections(merged):
+        for id_, body in section.items():
+            if not (kind.collection in merged.broken or id_ in section.broken):
+                yield from _check_required(kind, id_, body, section.origins[id_])
+            yield from _check_leaves(kind, id_, body)
+            yield from check_references(body, schemes, allow)
 
 
 def id_problem(kind: Kind, id_: str) -> str | None:
     """Why Airflow cannot be asked about an id, or ``None``. Facts: this project's contract tests."""
     if not id_:
         return "an id must not be empty"
-    if id_ in {".", ".."}:
-        return f"'{id_}' cannot stand in a path"
-    if any(unicodedata.category(character) in UNSEEN for character in id_):
-        return "an id must not hold characters that nobody sees"
-    if unicodedata.normalize("NFC", id_) != id_:
-        return "an id must be in Unicode's composed form (NFC)"
-    if id_.startswith("/"):
-        return f"'{id_}' starts with '/', Airflow 2 could never remove it"
     if len(id_) > kind.id_length:
         return f"'{id_[:40]}…' has {len(id_)} characters, a {kind.name} may have {kind.id_length}"
+    if id_ in {".", ".."}:
+        return f"'{id_}' cannot stand in a path"
+    if why := unseen(id_):
+        return f"this id {why}"
+    if id_.startswith("/"):
+        return f"'{id_}' starts with '/', Airflow 2 could never remove it"
     if kind.name == "connection" and not set(id_) <= CONNECTION_ID_CHARACTERS:
         return f"'{id_}' is no connection id: only ASCII letters, digits, '_', '.' and '-' are"
     return None
 
 
-def check_ids(document: PlacedDict) -> Iterator[Problem]:
-    """Ids, declared and absent, of one merged document."""
-    absent = document.get("absent") or {}
-    for kind in KINDS:
-        declared = document.get(kind.collection) or PlacedDict({}, document.origin)
-        for id_, origin in declared.origins.items():
-            if id_ in declared and (what := id_problem(kind, id_)):
+def check_ids(merged: PlacedDict) -> Iterator[Problem]:
+    """Ids, declared and absent, of merged manifests."""
+    nothing = PlacedDict({}, merged.origin)
+    for kind, section in kind_sections(merged):
+        for id_, origin in section.origins.items():
+            if what := id_problem(kind, id_):
                 yield Problem(origin, what, "choose another id")
-        yield from _check_absent(kind, absent.get(kind.collection), declared)
+    for kind in KINDS:
+        yield from _check_absent(kind, merged.get(kind.collection) or nothing, absent_ids(merged, kind))
 
 
-def _check_absent(kind: Kind, ids: Any, declared: PlacedDict) -> Iterator[Problem]:
-    if not isinstance(ids, PlacedList):
-        return
-    for id_, origin in zip(ids, ids.origins, strict=True):
+def _check_absent(kind: Kind, declared: PlacedDict, ids: Iterable[tuple[str, Origin]]) -> Iterator[Problem]:
+    for id_, origin in ids:
         if what := id_problem(kind, id_):
             yield Problem(origin, what, "correct the id")
         if id_ in kind.reserved:
             yield Problem(origin, f"{id_} belongs to Airflow and is never deleted", "remove it from 'absent'")
-        if id_ in declared:
+        if id_ in declared.origins:
             what = f"'{id_}' is absent here and declared at {declared.origins[id_]}"
             yield Problem(origin, what, "keep one of the two")
 
 
-def check_resource(kind: Kind, id_: str, body: PlacedDict) -> Iterator[Problem]:
-    """One merged resource: what is required, and what must never be written."""
+def absent_ids(merged: PlacedDict, kind: Kind) -> list[tuple[str, Origin]]:
+    """The ids of one kind under ``absent``, with their places."""
+    ids = parts(merged, "absent").get(kind.collection)
+    return list(zip(ids, ids.origins, strict=True)) if isinstance(ids, PlacedList) else []
+
+
+def _check_required(kind: Kind, id_: str, body: PlacedDict, origin: Origin) -> Iterator[Problem]:
     missing = [name for name in kind.required if name not in body]
-    if missing:
-        yield Problem(body.origin, f"{kind.name} '{id_}' lacks {', '.join(missing)}", "add it")
+    if missing and not body.broken:
+        yield Problem(origin, f"{kind.name} '{id_}' lacks {', '.join(missing)}", "add it")
+
+
+def _check_leaves(kind: Kind, id_: str, body: PlacedDict) -> Iterator[Problem]:
+    """What must never be written: Airflow's mask, and secrets in clear."""
     for field in kind.fields:
-        if field.name not in body:
-            continue
-        for path, value, origin in leaves(body[field.name], (field.name,), body.origins[field.name]):
-            yield from _check_leaf(kind, id_, path, value, origin)
+        if field.secret != "never" and field.name in body:
+            for path, value, origin in leaves(body[field.name], (field.name,), body.origins[field.name]):
+                if wrong := _wrong_leaf(path, value):
+                    what, fix = wrong
+                    yield Problem(origin, f"{spelled((kind.collection, id_, *path))} {what}", fix)
 
 
-def _check_leaf(kind: Kind, id_: str, path: Path, value: Any, origin: Origin) -> Iterator[Problem]:
-    if not isinstance(value, str):
-        return
-    spelled = f"{kind.collection}.{id_}.{'.'.join(map(str, path))}"
-    if MASK in value and path[0] in {"value", "password", "extra"}:
-        what = f"{spelled} holds '***', which is Airflow's mask and not a value"
-        yield Problem(origin, what, "write the value, or a secret reference")
-    elif (
-        path[0] == "extra" and value and any(looks_secret(step) for step in path[1:] if isinstance(step, str))
-    ):
-        what = f"{spelled} looks like a secret written in clear"
-        yield Problem(origin, what, 'write {$secret: "env:NAME"}')
+def _wrong_leaf(path: Path, value: Any) -> tuple[str, str] | None:
+    if isinstance(value, str) and MASK in value:
+        return (
+            "holds '***', which is Airflow's mask and not a value",
+            "write the value, or a secret reference",
+        )
+    if path[0] == "extra" and is_clear_secret(path[1:], value):
+        return "looks like a secret written in clear", 'write {$secret: "env:NAME"}'
+    return None
+
+
+def is_clear_secret(names: Path, value: Any) -> bool:
+    """Whether a leaf that stands under ``names`` looks like a secret in clear.
+
+    Text does under any name that looks secret. A number does where its own name ends in the word: there
+    are numbers about secrets too, such as ``token_ttl``.
+    """
+    words = [name for name in names if isinstance(name, str)]
+    if isinstance(value, str):
+        return value != "" and any(map(looks_secret, words))
+    if not words or isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return words[-1].lower().replace("-", "_").endswith(WORDS)
 
 
 def leaves(value: Any, path: Path, origin: Origin) -> Iterator[tuple[Path, Any, Origin]]:
@@ -103,28 +128,45 @@ def leaves(value: Any, path: Path, origin: Origin) -> Iterator[tuple[Path, Any, 
 
 
 def check_references(body: PlacedDict, schemes: frozenset[str], allow: list[str] | None) -> Iterator[Problem]:
-    """Secret references of one resource: a source that exists, and one that the environment allows."""
-    for name, item in body.items():
-        for _, value, origin in leaves(item, (name,), body.origins[name]):
-            if isinstance(value, PlacedDict):
-                yield from check_reference(value["$secret"], origin, schemes, allow)
+    """Secret references within a mapping: a source that exists, and one that the environment allows."""
+    for _, value, origin in leaves(body, (), body.origin):
+        if isinstance(value, PlacedDict):
+            yield from _check_reference(value["$secret"], origin, schemes, allow)
 
 
-def check_reference(
+def _check_reference(
     reference: str, origin: Origin, schemes: frozenset[str], allow: list[str] | None
 ) -> Iterator[Problem]:
-    """One secret reference."""
-    scheme = reference.partition(":")[0]
-    if scheme not in schemes:
-        known = ", ".join(sorted(schemes))
-        yield Problem(origin, f"'{scheme}' is no source of secrets", f"known are {known}")
+    if reference.partition(":")[0] not in schemes:
+        fix = f"known sources are {', '.join(sorted(schemes))}; the secret itself does not belong here"
+        yield Problem(origin, "what stands before the ':' is no source of secrets", fix)
     elif allow is not None and not any(fnmatchcase(reference, pattern) for pattern in allow):
         fix = "add a pattern there, or use another reference"
         yield Problem(origin, f"the reference {reference} is outside secrets.allow", fix)
 
 
-def warnings(kind: Kind, id_: str, body: PlacedDict) -> Iterator[Problem]:
-    """What is probably, but not surely, a mistake."""
+def warnings(merged: PlacedDict, path_limit: int | None) -> Iterator[Problem]:
+    """What is probably, but not surely, a mistake.
+
+    ``path_limit`` is the longest path that the environment takes, where that is known.
+    """
+    for kind in KINDS:
+        declared = parts(merged, kind.collection)
+        for id_, origin in [*declared.origins.items(), *absent_ids(merged, kind)]:
+            if path_limit is not None:
+                yield from _long_path(Key(kind.name, id_), origin, path_limit)
+        for id_, body in declared.items():
+            yield from _doubts(kind, id_, body)
+
+
+def _long_path(key: Key, origin: Origin, limit: int) -> Iterator[Problem]:
+    length = len(path_of(key))
+    if length > limit:
+        what = f"the API path of '{key.id}' has {length} characters, and MWAA takes {limit}"
+        yield Problem(origin, what, "only Airflow 3 can address it; a shorter id works everywhere")
+
+
+def _doubts(kind: Kind, id_: str, body: PlacedDict) -> Iterator[Problem]:
     if kind.name == "variable" and body.get("sensitive") is not False and "value" in body:
         yield from _secret_variable(id_, body)
     type_ = body.get("conn_type") if kind.name == "connection" else None
@@ -137,8 +179,7 @@ def warnings(kind: Kind, id_: str, body: PlacedDict) -> Iterator[Problem]:
 
 def _secret_variable(id_: str, body: PlacedDict) -> Iterator[Problem]:
     for path, value, origin in leaves(body["value"], ("value",), body.origins["value"]):
-        named = [id_, *(step for step in path[1:] if isinstance(step, str))]
-        if isinstance(value, str) and value and any(map(looks_secret, named)):
+        if is_clear_secret((id_, *path[1:]), value):
             what = f"variable '{id_}' looks like a secret, and its value is written in clear"
             yield Problem(origin, what, "use a secret reference, or silence this with 'sensitive: false'")
             return

@@ -13,7 +13,7 @@ AMBIGUOUS = re.compile(
     | [-+]?0[oO][0-7]+ | [-+]?0[xX][0-9a-fA-F_]+     # 0o17, 0x1f
     | [-+]?0[bB][01_]+                               # 0b11: binary in YAML 1.1
     | [-+]?[0-9][0-9]*_[0-9_]*(\.[0-9_]*)?([eE][-+]?[0-9]+)?   # 1_000
-    | [-+]?[0-9][0-9]*\.[0-9_]*_[0-9_]*([eE][-+]?[0-9]+)?      # 1.000_1
+    | [-+]?[0-9]*\.[0-9]+_[0-9_]*([eE][-+]?[0-9]+)? | [-+]?[0-9]+\._[0-9_]*   # 1.000_1
     | [-+]?[1-9][0-9_]*(:[0-5]?[0-9])+               # 12:30: sexagesimal in YAML 1.1
     | [-+]?[0-9][0-9_]*(:[0-5]?[0-9])+\.[0-9_]*      # 8:30.5
     | [-+]?\.(inf|Inf|INF) | \.(nan|NaN|NAN)
@@ -34,8 +34,10 @@ def resolve(text: str) -> str | int | float | bool | None:
         return None
     if text in BOOLEANS:
         return BOOLEANS[text]
-    if AMBIGUOUS.fullmatch(text) or (len(text) > LONGEST_NUMBER and FLOAT.match(text)):
-        raise AmbiguousScalarError(text[:40])
+    if len(text) > LONGEST_NUMBER:
+        return _no_number(text)
+    if AMBIGUOUS.fullmatch(text):
+        raise AmbiguousScalarError
     if INTEGER.match(text):
         return int(text)
     if FLOAT.match(text):
@@ -43,8 +45,14 @@ def resolve(text: str) -> str | int | float | bool | None:
     return text
 
 
+def _no_number(text: str) -> str:
+    if FLOAT.match(text):
+        raise AmbiguousScalarError
+    return text
+
+
 def _finite(text: str) -> float:
     number = float(text)
     if math.isinf(number):
-        raise AmbiguousScalarError(text)
+        raise AmbiguousScalarError
     return number

@@ -5,22 +5,29 @@ from typing import Any
 from reconciler.kinds import KINDS, Field, Kind
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
+LEAF_REF = "#/$defs/leaf"
 SECRET_HELP = 'must be a secret reference such as {$secret: "env:NAME"}, never the secret itself'
 
 SECRET = {
     "type": "object",
-    "properties": {"$secret": {"type": "string", "pattern": "^[a-z][a-z0-9-]*:.+"}},
+    "properties": {
+        "$secret": {
+            "type": "string",
+            "pattern": "^[a-z][a-z0-9-]*:.+$",
+            "errorMessage": "must be the source of a secret, a colon and its name there, such as env:NAME",
+        }
+    },
     "required": ["$secret"],
     "additionalProperties": False,
     "description": "A reference to a secret: env:NAME.",
-    "errorMessage": 'a secret reference is written {$secret: "env:NAME"}, with nothing beside it',
+    "errorMessage": 'must be a secret reference such as {$secret: "env:NAME"}, with nothing beside it',
 }
 LEAF = {
     "if": {"type": "object", "required": ["$secret"]},
     "then": {"$ref": "#/$defs/secret"},
     "else": {
-        "additionalProperties": {"$ref": "#/$defs/leaf"},
-        "items": {"$ref": "#/$defs/leaf"},
+        "additionalProperties": {"$ref": LEAF_REF},
+        "items": {"$ref": LEAF_REF},
     },
 }
 STRING_OR_SECRET = {
@@ -51,67 +58,70 @@ def manifest_schema() -> dict[str, Any]:
     }
 
 
+GLOBS = {"type": "array", "items": {"type": "string"}}
+LIMIT = {
+    "type": ["integer", "string"],
+    "minimum": 0,
+    "pattern": "^[0-9]+%?$",
+    "errorMessage": "must be a number or a percentage, such as 5 or 20%",
+    "description": "A number or a percentage of each kind; 0 means none.",
+}
+NAME = {
+    "type": "string",
+    "pattern": "^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$",
+    "errorMessage": "must be up to 100 letters, digits, '_', '.' and '-', a letter or digit first",
+}
+
+
 def environment_schema() -> dict[str, Any]:
     """What an ``environment.yaml`` may hold."""
-    globs = {"type": "array", "items": {"type": "string"}}
-    limit = {
-        "type": ["integer", "string"],
-        "minimum": 0,
-        "pattern": "^[0-9]+%?$",
-        "description": "A number or a percentage of each kind; 0 means none.",
-    }
-    per_kind = {kind.collection: globs for kind in KINDS}
-    properties = {
-        "name": {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9_.-]*$", "maxLength": 100},
-        "target": {
-            "type": "string",
-            "description": "mwaa://REGION/NAME, http(s)://HOST[:PORT][/PREFIX] or sandbox:FILE",
-        },
-        "layers": {
-            **globs,
-            "description": "Folders of manifests, lower layers first; this folder is the top.",
-        },
-        "parameters": {"type": "object", "description": "${name} in any string value of a manifest."},
-        "auth": {
-            "type": "object",
-            "minProperties": 1,
-            "maxProperties": 1,
-            "additionalProperties": False,
-            "properties": {
-                "basic": {
-                    **_object({"username": STRING_OR_SECRET, "password": STRING_OR_SECRET}),
-                    "required": ["username", "password"],
-                },
-                "token": STRING_OR_SECRET,
-            },
-        },
-        "ledger": {"type": "string", "description": "file:PATH or s3://BUCKET/KEY"},
-        "fingerprint_key": STRING_OR_SECRET,
-        "adopt": {"enum": ["matching", "always"]},
-        "authoritative": {
-            **_object(per_kind),
-            "description": "Patterns of ids that git rules alone: undeclared ones are deleted.",
-        },
-        "limits": _object({"deletes": limit}),
-        "secrets": _object({"allow": {**globs, "description": "Patterns of references that may be used."}}),
-        "rate_limit": {
-            "type": "number",
-            "exclusiveMinimum": 0,
-            "description": "Requests a second; 10 by default on MWAA, whose quota it is.",
-        },
-    }
     return {
         "$schema": DIALECT,
         "title": "An environment for reconciler",
-        **_object(properties),
+        **_object({**_place(), **_policy()}),
         "required": ["name", "target"],
         "$defs": {"secret": SECRET},
     }
 
 
+def _place() -> dict[str, Any]:
+    """Which Airflow it is, how to reach it, and what its manifests are."""
+    target_help = "mwaa://REGION/NAME, http(s)://HOST[:PORT][/PREFIX] or sandbox:FILE"
+    layers_help = "Folders of manifests, lower layers first; this folder is the top."
+    return {
+        "name": NAME,
+        "target": {"type": "string", "description": target_help},
+        "layers": {**GLOBS, "description": layers_help},
+        "parameters": {"type": "object", "description": "${name} in any string value of a manifest."},
+        "auth": _auth(),
+    }
+
+
+def _auth() -> dict[str, Any]:
+    basic = _object({"username": STRING_OR_SECRET, "password": STRING_OR_SECRET})
+    ways = {"basic": {**basic, "required": ["username", "password"]}, "token": STRING_OR_SECRET}
+    return {**_object(ways), "minProperties": 1, "maxProperties": 1}
+
+
+def _policy() -> dict[str, Any]:
+    """What is owned, guarded and allowed."""
+    ruled = "Patterns of ids that git rules alone: undeclared ones are deleted."
+    allowed = "Patterns of references that may be used."
+    rate = "Requests a second; 10 by default on MWAA, whose quota it is."
+    return {
+        "ledger": {"type": "string", "description": "file:PATH or s3://BUCKET/KEY"},
+        "fingerprint_key": STRING_OR_SECRET,
+        "adopt": {"enum": ["matching", "always"]},
+        "authoritative": {**_object({kind.collection: GLOBS for kind in KINDS}), "description": ruled},
+        "limits": _object({"deletes": LIMIT}),
+        "secrets": _object({"allow": {**GLOBS, "description": allowed}}),
+        "rate_limit": {"type": "number", "exclusiveMinimum": 0, "description": rate},
+    }
+
+
 def _section(kind: Kind, body: dict[str, Any]) -> dict[str, Any]:
     if kind.shorthand:
-        body = {"if": {"type": "object"}, "then": body, "else": {"$ref": "#/$defs/leaf"}}
+        body = {"if": {"type": "object"}, "then": body, "else": {"$ref": LEAF_REF}}
     return {"type": ["object", "null"], "additionalProperties": body}
 
 
@@ -139,7 +149,7 @@ def _field(field: Field) -> dict[str, Any]:
             "errorMessage": SECRET_HELP,
         }
     if field.secret == "leaves":
-        return {**described, "allOf": [_nullable(dict(field.schema)), {"$ref": "#/$defs/leaf"}]}
+        return {**described, "allOf": [_nullable(dict(field.schema)), {"$ref": LEAF_REF}]}
     return {**described, **_nullable(dict(field.schema))}
 
 

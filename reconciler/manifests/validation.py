@@ -2,14 +2,18 @@
 
 import difflib
 import functools
+import re
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from jsonschema import Draft202012Validator, ValidationError, validators
 
-from reconciler.errors import Problem
-from reconciler.manifests.placed import PlacedDict, place_of
-from reconciler.manifests.schema import SCHEMAS
+from reconciler.errors import Origin, Problem
+from reconciler.manifests.loader import MOST_PROBLEMS, quoted
+from reconciler.manifests.placed import PlacedDict, place_of, without
+from reconciler.manifests.schema import LEAF_REF, SCHEMAS
+from reconciler.model import MASK, Path
 
 TYPE_NAMES = {
     "object": "a mapping",
@@ -28,95 +32,150 @@ WORDS = {
     "maxLength": "must have at most {} characters",
     "pattern": "must match {}",
 }
+BARE = {
+    "integer": "write a number, without quotes",
+    "number": "write a number, without quotes",
+    "boolean": "write true or false, without quotes",
+}
+CORRECT = "correct it"
+SECRET_PLACES = "a secret may stand in a password, in extra and in the value of a variable"
+
+
+def validate(document: PlacedDict, schema: str) -> tuple[PlacedDict, list[Problem]]:
+    """``document`` with what differs from the named schema broken, and every difference.
+
+    No message quotes a value.
+    """
+    found = islice(_validator(schema).iter_errors(document), MOST_PROBLEMS)
+    told = [one for error in found for one in _told(document, error)]
+    problems = [problem for _, problem in told]
+    if len(told) >= MOST_PROBLEMS:
+        return unreadable(schema, document.origin), problems
+    return without(document, {path for path, _ in told}), problems
+
+
+def unreadable(schema: str, origin: Origin) -> PlacedDict:
+    """Stands for a file of which nothing is known."""
+    return PlacedDict({}, origin, broken=SCHEMAS[schema]()["properties"])
+
+
+@functools.cache
+def _validator(name: str) -> Any:
+    keywords = {"$ref": _ref, "pattern": _pattern}
+    strict = validators.extend(Draft202012Validator, keywords, type_checker=STRICT)  # type: ignore[no-untyped-call]
+    return strict(SCHEMAS[name]())
+
+
 STRICT = Draft202012Validator.TYPE_CHECKER.redefine(
     "integer", lambda _checker, value: isinstance(value, int) and not isinstance(value, bool)
 )
 """JSON Schema takes 5.0 for an integer; Airflow does not."""
 
 
-@functools.cache
-def _validator(name: str) -> Any:
-    strict = validators.extend(Draft202012Validator, type_checker=STRICT)  # type: ignore[no-untyped-call]
-    return strict(SCHEMAS[name]())
+def _ref(validator: Any, reference: str, instance: Any, schema: Any) -> Any:
+    """The keyword as it is, but for values that hold no reference to a secret there is nothing to check."""
+    if reference == LEAF_REF and not _holds_reference(instance):
+        return ()
+    return Draft202012Validator.VALIDATORS["$ref"](validator, reference, instance, schema)
 
 
-def validate(document: PlacedDict, schema: str) -> list[Problem]:
-    """Everything in which ``document`` differs from the named schema; no message quotes a value."""
-    errors = _validator(schema).iter_errors(document)
-    return [problem for error in errors for problem in _problems(document, error)]
+def _holds_reference(value: Any) -> bool:
+    if isinstance(value, dict):
+        return "$secret" in value or any(map(_holds_reference, value.values()))
+    return isinstance(value, list) and any(map(_holds_reference, value))
 
 
-def _problems(document: PlacedDict, error: ValidationError) -> Iterator[Problem]:
-    path = list(error.absolute_path)
-    if error.validator == "additionalProperties" and isinstance(error.schema, Mapping):
-        known = list(error.schema.get("properties", {}))
-        if "errorMessage" not in error.schema:
-            yield from _unknown_fields(document, path, error.instance, known)
-            return
-    what, fix = _words(error)
-    yield Problem(place_of(document, path), f"{_spelled(path)} {what}", fix)
+def _pattern(_validator: Any, pattern: str, instance: Any, _schema: Any) -> Iterator[ValidationError]:
+    """The whole text must match: for Python alone, ``$`` would let a line end follow."""
+    if isinstance(instance, str) and not re.fullmatch(pattern, instance):
+        yield ValidationError("")
+
+
+def _told(document: PlacedDict, error: ValidationError) -> Iterator[tuple[Path, Problem]]:
+    """What is wrong, with the path to what must not be looked at again."""
+    path = tuple(error.absolute_path)
+    schema, instance = _details(error)
+    if error.validator == "required":
+        missing = [name for name in schema["required"] if name not in instance]
+        problem = _problem(document, path, f"lacks {', '.join(missing)}", "add it")
+        yield from (((*path, name), problem) for name in missing)
+    elif error.validator == "additionalProperties" and "errorMessage" not in schema:
+        yield from _unknown_fields(document, path, instance, list(schema["properties"]))
+    else:
+        yield path, _problem(document, path, *_words(error))
+
+
+def _details(error: ValidationError) -> tuple[Mapping[str, Any], Any]:
+    """The violated schema and what violates it."""
+    return (error.schema if isinstance(error.schema, Mapping) else {}), error.instance
 
 
 def _unknown_fields(
-    document: PlacedDict, path: list[str | int], instance: Any, known: list[str]
-) -> Iterator[Problem]:
+    document: PlacedDict, path: Path, instance: Any, known: list[str]
+) -> Iterator[tuple[Path, Problem]]:
     for name in (name for name in instance if name not in known):
-        origin = place_of(document, [*path, name])
-        yield Problem(origin, f"{_spelled([*path, name])} is not known", did_you_mean(name, known))
+        fix = (
+            f"write value: {{$secret: …}}; {SECRET_PLACES}"
+            if name == "$secret"
+            else did_you_mean(name, known)
+        )
+        yield (*path, name), _problem(document, (*path, name), "is not known", fix)
+
+
+def _problem(document: PlacedDict, path: Path, what: str, fix: str) -> Problem:
+    origin: Origin = place_of(document, path)
+    return Problem(origin, f"{spelled(path)} {what}", fix)
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """A suggestion for a misspelt name, or the list of what there is."""
     names = list(known)
-    near = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.6)
+    near = difflib.get_close_matches(name[:100].lower(), names, n=1, cutoff=0.6)
     return f"did you mean '{near[0]}'?" if near else f"use one of {', '.join(names)}"
 
 
 def _words(error: ValidationError) -> tuple[str, str]:
     """What is wrong and what to do about it."""
-    schema = error.schema if isinstance(error.schema, Mapping) else {}
+    schema, instance = _details(error)
     value: Any = error.validator_value
-    instance: Any = error.instance
-    if "errorMessage" in schema:
-        return str(schema["errorMessage"]), ""
     if error.validator == "type":
         return _type_words(value, instance)
-    if error.validator == "required":
-        missing = [name for name in value if name not in instance]
-        return f"lacks {', '.join(missing)}", "add it"
+    if error.validator == "anyOf" and isinstance(instance, str) and MASK in instance:
+        return MASKED
+    if "errorMessage" in schema:
+        return str(schema["errorMessage"]), CORRECT
     if error.validator in {"minProperties", "maxProperties"}:
-        return f"must hold exactly one of {', '.join(schema.get('properties', {}))}", ""
+        return f"must hold exactly one of {', '.join(schema.get('properties', {}))}", CORRECT
     shown = ", ".join(map(str, value)) if isinstance(value, list) else value
-    return WORDS.get(str(error.validator), "is not written as it should be").format(shown), ""
+    return WORDS.get(str(error.validator), "is not written as it should be").format(shown), CORRECT
+
+
+MASKED = ("holds '***', which is Airflow's mask and not a value", "write a secret reference")
 
 
 def _type_words(expected: str | list[str], instance: Any) -> tuple[str, str]:
     names = [expected] if isinstance(expected, str) else [name for name in expected if name != "null"]
     wanted = " or ".join(TYPE_NAMES[name] for name in names)
     if isinstance(instance, dict) and "$secret" in instance:
-        fix = "a secret may stand in a password, in extra and in the value of a variable"
-        return f"must be {wanted}, not a secret reference", fix
-    fix = "quote it" if names == ["string"] and not isinstance(instance, dict | list) else ""
+        return f"must be {wanted}, not a secret reference", SECRET_PLACES
+    fix = BARE.get(names[0], CORRECT) if isinstance(instance, str) else CORRECT
+    if names == ["string"] and isinstance(instance, int | float):
+        fix = "quote it"
     return f"must be {wanted}, not {_type_of(instance)}", fix
 
 
 def _type_of(instance: Any) -> str:
     if instance is None:
         return "null"
-    for type_, name in (
-        (bool, "boolean"),
-        (int, "integer"),
-        (float, "number"),
-        (str, "string"),
-        (list, "array"),
-    ):
-        if isinstance(instance, type_):
-            return TYPE_NAMES[name]
-    return TYPE_NAMES["object"]
+    if isinstance(instance, float):
+        return "a decimal number"
+    types = {bool: "boolean", int: "integer", str: "string", list: "array", dict: "object"}
+    return next(TYPE_NAMES[name] for type_, name in types.items() if isinstance(instance, type_))
 
 
-def _spelled(path: Iterable[str | int]) -> str:
+def spelled(path: Iterable[str | int]) -> str:
+    """A path as messages show it, such as ``pools.etl.slots``."""
     text = ""
     for step in path:
-        text += f"[{step}]" if isinstance(step, int) else f".{step}"
-    return text.lstrip(".") or "the file"
+        text += f"[{step}]" if isinstance(step, int) else f".{quoted(step)[1:-1]}"
+    return text.removeprefix(".") or "the file"

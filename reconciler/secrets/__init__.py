@@ -31,6 +31,8 @@ class Secrets:
 
     def __call__(self, secret: Secret) -> Secret:
         """The same secret, looked up; unknown if its source has none. Raises SecretError."""
+        if secret.known:
+            self._known[secret.ref] = secret
         if secret.ref not in self._known:
             scheme, _, name = secret.ref.partition(":")
             if scheme not in self._sources:

@@ -1,5 +1,4 @@
-import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -7,37 +6,37 @@ import pytest
 from reconciler.sandbox.emulator import Emulator
 from tests.e2e.tool import CANARY, Tool
 from tests.e2e.worlds import World, behind_gateway, reached_directly, sandbox
-from tests.rig.airflow_server import Server, running
+from tests.rig.airflow_server import Server
 from tests.rig.direct import Direct
 from tests.rig.versions import RELEASES
 
-EMBEDDED = ["sandbox 2", "sandbox 3", "gateway 2", "gateway 3"]
+EMBEDDED = [
+    pytest.param(None, f"{way} {major}", id=f"{way} {major}", marks=marks)
+    for way, marks in (("sandbox", []), ("gateway", [pytest.mark.slow]))
+    for major in (2, 3)
+]
+NEWEST = {"2.11.2", "3.3.1"}
 REAL = [
-    pytest.param(f"{way} {version}", marks=[pytest.mark.slow, pytest.mark.xdist_group(version)])
+    pytest.param(
+        version,
+        f"{way} {version}",
+        id=f"{way} {version}",
+        marks=[pytest.mark.slow, pytest.mark.xdist_group(version)],
+    )
     for version in RELEASES
     for way in ("mwaa", "http")
-    if way == "mwaa" or version in {"2.11.2", "3.3.1"}
+    if way == "mwaa" or version in NEWEST
 ]
 
 
-@pytest.fixture(scope="session")
-def airflow() -> Iterator[Callable[[str], Server]]:
-    """Starts each release once."""
-    started: dict[str, Server] = {}
-    with contextlib.ExitStack() as stack:
-
-        def start(version: str) -> Server:
-            if version not in started:
-                started[version] = stack.enter_context(running(version))
-            return started[version]
-
-        yield start
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Runs what asks for a ``world`` on every one of them."""
+    if "world" in metafunc.fixturenames:
+        metafunc.parametrize(("airflow", "world"), [*EMBEDDED, *REAL], indirect=True)
 
 
-@pytest.fixture(params=[*EMBEDDED, *REAL])
-def world(
-    request: pytest.FixtureRequest, tmp_path: Path, airflow: Callable[[str], Server]
-) -> Iterator[World]:
+@pytest.fixture
+def world(request: pytest.FixtureRequest, tmp_path: Path, airflow: Server | None) -> Iterator[World]:
     way, version = request.param.split()
     folder = tmp_path / "env"
     folder.mkdir()
@@ -48,9 +47,10 @@ def world(
         with behind_gateway(Emulator(None, release), release) as made:
             yield made
     else:
-        server = airflow(version)
-        server.reset()
-        with behind_gateway(Direct(server), version) if way == "mwaa" else reached_directly(server) as made:
+        assert airflow is not None
+        airflow.reset()
+        reach = reached_directly(airflow) if way == "http" else behind_gateway(Direct(airflow), version)
+        with reach as made:
             yield made
 
 

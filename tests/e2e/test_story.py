@@ -370,7 +370,6 @@ def test_a_selection_changes_nothing_outside_it(tool: Tool, world: World) -> Non
     assert len(tool.json("plan").environment["changes"]) == 5
 
 
-
 LONG = "long_" + "x" * 100
 
 

@@ -1,0 +1,81 @@
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reconciler.cli.main import run
+from reconciler.manifests import Environment
+from reconciler.model import Key, Secret
+from reconciler.targets import MwaaTarget
+from tests.manifests.support import loaded
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+SECRETS = {"WAREHOUSE_PASSWORD": "canary-warehouse", "VENDOR_API_KEY": "canary-vendor"}
+
+
+@pytest.fixture
+def environments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    shutil.copytree(EXAMPLES, tmp_path / "examples", ignore=shutil.ignore_patterns("sandbox.json"))
+    monkeypatch.chdir(tmp_path)
+    for name, value in SECRETS.items():
+        monkeypatch.setenv(name, value)
+    return Path("examples/environments")
+
+
+def field(environment: Environment, kind: str, id_: str, name: str) -> Any:
+    return environment.desired[Key(kind, id_)].fields[name]
+
+
+def test_all_examples_are_valid(environments: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert run(["validate", f"{environments}/*"]) == 0
+    assert capfd.readouterr() == ("dev: ok, 11 resources\nprod: ok, 13 resources\n", "")
+
+
+def test_dev_is_planned_applied_and_then_in_sync(
+    environments: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    dev = str(environments / "dev")
+
+    assert run(["plan", dev, "--format", "json"]) == 0
+    (planned,) = json.loads(capfd.readouterr().out)["environments"]
+    assert planned["summary"]["create"] == 10
+    assert planned["summary"]["update"] == 1, "default_pool is there already"
+    assert run(["apply", dev, "--yes"]) == 0
+    assert run(["plan", dev, "--detailed-exitcode"]) == 0
+    out, err = capfd.readouterr()
+    assert not any(value in out + err for value in SECRETS.values())
+
+
+def test_dev_overrides_what_base_declares(environments: Path) -> None:
+    dev = loaded(environments / "dev")
+
+    assert field(dev, "variable", "batch_size", "value") == 50
+    assert field(dev, "variable", "max_retries", "value") == 1
+    assert field(dev, "variable", "etl_config", "value") == {
+        "source": "s3://acme-dev-data/in",
+        "retries": 0,
+        "window": None,
+    }
+    assert field(dev, "variable", "etl_config", "description") == "Read by etl_daily"
+    assert field(dev, "variable", "path_template", "value") == "${AIRFLOW_HOME}/data"
+    assert Key("variable", "regions") not in dev.desired
+    assert dev.authoritative(Key("variable", "etl_anything"))
+
+
+def test_prod_is_an_mwaa_environment_of_one_account(environments: Path) -> None:
+    prod = loaded(environments / "prod")
+
+    assert prod.target == MwaaTarget("eu-west-1", "prod-airflow", account="123456789012")
+    assert prod.rate_limit == 8
+    assert field(prod, "connection", "warehouse", "extra") == {"sslmode": "verify-full", "keepalives": 1}
+    assert field(prod, "connection", "vendor", "extra")["token"] == Secret("env:VENDOR_API_KEY")
+    assert field(prod, "pool", "etl", "slots") == 48
+    assert {key.id for key in prod.absent} == {"old_flag", "legacy_batch_size"}
+
+
+def test_no_example_relies_on_what_this_version_leaves_without_effect(environments: Path) -> None:
+    used = loaded(environments / "dev").settings | loaded(environments / "prod").settings
+
+    assert used & {"ledger", "fingerprint_key", "adopt", "limits"} == set()
