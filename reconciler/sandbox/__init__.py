@@ -1,0 +1,1 @@
+"""The embedded Airflow stand-in."""

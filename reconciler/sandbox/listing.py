@@ -1,0 +1,57 @@
+"""What both APIs do to a table before they show it as a list."""
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from reconciler.kinds import Kind
+from reconciler.sandbox.store import Row
+
+Item = tuple[str, Row]
+"""A resource's key and row."""
+
+
+def _value(item: Item, kind: Kind, column: str) -> Any:
+    key, row = item
+    return key if column == kind.id_field else row.get(column)
+
+
+def ordered(
+    items: Iterable[Item],
+    kind: Kind,
+    columns: Sequence[str],
+    *,
+    nulls_last: bool = False,
+    reverse_ties: bool = False,
+) -> list[Item]:
+    """The items, which come by id, sorted by columns; ``-`` before a column reverses it.
+
+    SQLite takes NULL for the smallest value; ``nulls_last`` puts it behind the others in any direction.
+    With ``reverse_ties`` the direction of the first column is that of the ids where all columns are equal.
+    """
+    found = list(items)
+    if reverse_ties and columns and columns[0].startswith("-"):
+        found.reverse()
+    for column in reversed(columns):
+        descending = column.startswith("-")
+        found = _sorted(found, kind, column.lstrip("-"), descending, nulls_last and not descending)
+    return found
+
+
+def _sorted(items: list[Item], kind: Kind, column: str, descending: bool, nulls_high: bool) -> list[Item]:  # noqa: FBT001 - all positional, one caller
+    def rank(item: Item) -> tuple[bool, Any]:
+        value = _value(item, kind, column)
+        return (value is None) == nulls_high, 0 if value is None else value
+
+    return sorted(items, key=rank, reverse=descending)
+
+
+def like(term: str) -> re.Pattern[str]:
+    """SQL's ``ILIKE '%term%'``, in which ``_`` and ``%`` are wildcards."""
+    wild = {"%": ".*", "_": "."}
+    return re.compile("".join(wild.get(char, re.escape(char)) for char in term), re.IGNORECASE | re.DOTALL)
+
+
+def prefix(term: str) -> str:
+    """What a ``…_prefix_pattern`` compares: the term without what is no letter or digit at its end."""
+    return re.sub(r"[\W_]+\Z", "", term)

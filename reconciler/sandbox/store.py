@@ -1,0 +1,194 @@
+"""The stand-in's database: rows in memory and, if there is one, in a JSON file.
+
+The file holds every value in clear, secrets included: it takes the place of Airflow's database, and
+only its owner may read it. Point a sandbox at made-up values.
+"""
+
+import contextlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from reconciler.errors import ReconcilerError
+from reconciler.kinds import KINDS, Kind
+
+try:
+    import fcntl
+except ImportError:  # not on Windows: there two processes may lose each other's change
+    fcntl = None  # type: ignore[assignment]
+
+FORMAT = "reconciler.sandbox/1"
+
+Row = Mapping[str, Any]
+"""One resource: ``id``, which tells the order of insertion, and the kind's fields. Never changed in place."""
+
+Table = dict[str, Row]
+State = dict[str, Table]
+"""The tables by collection; each maps the resources' keys to rows."""
+
+
+class StoreError(ReconcilerError):
+    """The state file cannot be read or written, or is no state file."""
+
+
+def new_row(kind: Kind, row_id: int, fields: Mapping[str, Any]) -> Row:
+    """A row of the given fields, the others at their defaults."""
+    return {"id": row_id, **{field.name: fields.get(field.name, field.default) for field in kind.fields}}
+
+
+def next_id(table: Table) -> int:
+    """The id of the next row: SQLite gives an integer key the highest one plus one."""
+    return max((row["id"] for row in table.values()), default=0) + 1
+
+
+def insert(table: Table, kind: Kind, key: str, fields: Mapping[str, Any]) -> None:
+    """Add a row under a key that is free."""
+    table[key] = new_row(kind, next_id(table), fields)
+
+
+def update(table: Table, key: str, fields: Mapping[str, Any]) -> None:
+    """Set some fields of a row that is there."""
+    table[key] = {**table[key], **fields}
+
+
+def in_order(table: Table) -> list[tuple[str, Row]]:
+    """The keys and rows in the order of insertion."""
+    return sorted(table.items(), key=lambda item: item[1]["id"])
+
+
+def fresh_state() -> State:
+    """What a new environment holds: nothing but the default pool."""
+    state: State = {kind.collection: {} for kind in KINDS}
+    pool = next(kind for kind in KINDS if kind.name == "pool")
+    default = {"slots": 128, "description": "Default pool"}
+    for name in sorted(pool.reserved):
+        insert(state["pools"], pool, name, default)
+    return state
+
+
+class Store:
+    """The state of one environment; another process may change its file at any time."""
+
+    def __init__(self, file: Path | None) -> None:
+        self._file = file
+        self._state = fresh_state()
+        self._seen: tuple[int, ...] | None = None
+
+    def read(self) -> State:
+        """The state as it is now; raises StoreError where the file is unreadable or no state file."""
+        if self._file is not None:
+            self._reload(self._file)
+        return self._state
+
+    @contextlib.contextmanager
+    def change(self) -> Iterator[State]:
+        """A copy of the state to change, kept when the block ends and dropped when it raises."""
+        with self._locked():
+            before = self.read()
+            after = {collection: dict(table) for collection, table in before.items()}
+            yield after
+            if after != before:
+                self._keep(after)
+
+    def _keep(self, state: State) -> None:
+        if self._file is not None:
+            with _explained("write", self._file):
+                write_state(self._file, state)
+            self._seen = _stamp(self._file)
+        self._state = state
+
+    def _reload(self, file: Path) -> None:
+        stamp = _stamp(file)
+        if stamp == self._seen:
+            return
+        self._state = fresh_state() if stamp is None else read_state(file)
+        self._seen = stamp
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        if self._file is None or fcntl is None:
+            yield
+            return
+        with _explained("write", self._file):
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            folder = os.open(self._file.parent, os.O_RDONLY)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(folder)
+
+
+@contextlib.contextmanager
+def _explained(verb: str, file: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(f"cannot {verb} the sandbox state {file}: {error.strerror}") from error
+
+
+def _stamp(file: Path) -> tuple[int, ...] | None:
+    """What changes with every replacement of the file; ``None`` where there is no file."""
+    with _explained("read", file):
+        try:
+            status = file.stat()
+        except FileNotFoundError:
+            return None
+    return status.st_mtime_ns, status.st_ino, status.st_size
+
+
+def read_state(file: Path) -> State:
+    """The state in a file; raises StoreError, which tells no value of it."""
+    with _explained("read", file):
+        content = file.read_bytes()
+    try:
+        return _parsed(json.loads(content))
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise StoreError(
+            f"{file} is not a sandbox state file ({FORMAT}); mend it or delete it to start afresh"
+        ) from error
+
+
+def _parsed(document: Any) -> State:
+    if document["format"] != FORMAT:
+        raise ValueError(document["format"])
+    return {kind.collection: _table(kind, document.get(kind.collection, {})) for kind in KINDS}
+
+
+def _table(kind: Kind, rows: Mapping[str, Mapping[str, Any]]) -> Table:
+    """The rows of a table; those written by hand without an id come after the others."""
+    known = {key: new_row(kind, int(row["id"]), row) for key, row in rows.items() if "id" in row}
+    for key, row in rows.items():
+        if key not in known:
+            insert(known, kind, key, row)
+    return known
+
+
+def write_state(file: Path, state: State) -> None:
+    """Replace the file in one step, so that a crash leaves the old state or the new one; mode 0600."""
+    tables = {collection: dict(sorted(table.items())) for collection, table in sorted(state.items())}
+    text = json.dumps({"format": FORMAT, **tables}, ensure_ascii=False, indent=2) + "\n"
+    descriptor, temporary = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(text.encode())
+            stream.flush()
+            os.fsync(stream.fileno())
+        Path(temporary).replace(file)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    _sync_folder(file.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Without this, a power cut may undo the replacement."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
