@@ -1,0 +1,161 @@
+"""A real Airflow's web server, started for as long as it is needed."""
+
+import os
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import urllib3
+
+from tests.rig.install import PASSWORD, USERNAME, Installed, installed
+from tests.rig.versions import RELEASES
+
+START_TIMEOUT = 120.0
+"""Seconds until a server has to answer; about five are usual."""
+
+STOP_TIMEOUT = 10.0
+"""Seconds between SIGTERM and SIGKILL."""
+
+POLL = 0.1
+FRESH = """
+    DELETE FROM variable; DELETE FROM connection; DELETE FROM slot_pool; DELETE FROM log;
+    INSERT INTO slot_pool (pool, slots, description, include_deferred)
+    VALUES ('default_pool', 128, 'Default pool', 0);
+"""
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running Airflow."""
+
+    version: str
+    root_url: str
+    api_prefix: str
+    username: str | None
+    password: str | None
+    database: Path = field(repr=False)
+
+    @property
+    def api_url(self) -> str:
+        """Where the REST API begins, without a slash at the end."""
+        return self.root_url + self.api_prefix
+
+    def reset(self) -> None:
+        """Back to how Airflow is after its installation.
+
+        It goes past the API, which cannot address every object that it can create (a variable called
+        ``/a`` on Airflow 2), nor restore the description of ``default_pool`` on Airflow 3.
+        """
+        with closing(sqlite3.connect(self.database, timeout=30)) as connection:
+            connection.executescript(f"BEGIN IMMEDIATE; {FRESH} COMMIT;")
+
+
+@contextmanager
+def running(version: str) -> Iterator[Server]:
+    """A server of that version, installed first if need be; raises RuntimeError with the end of its log."""
+    made = installed(RELEASES[version])
+    with tempfile.TemporaryDirectory(
+        prefix=f"airflow-{version}-", dir=_fast_folder(), ignore_cleanup_errors=True
+    ) as folder:
+        home = Path(folder)
+        shutil.copy(made.database, home / "airflow.db")
+        with _process(made, home) as server:
+            yield server
+
+
+def _fast_folder() -> str | None:
+    """Memory where there is a file system of it: SQLite waits for the disk at every write."""
+    memory = "/dev/shm"
+    return memory if os.access(memory, os.W_OK) else None
+
+
+@contextmanager
+def _process(made: Installed, home: Path) -> Iterator[Server]:
+    port, log = _free_port(), home / "server.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            _command(made, port),
+            env=made.environ(home),
+            cwd=home,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # a process group of its own, so that its workers end with it
+        )
+    try:
+        server = _server(made, home, port)
+        _await_answer(server, process, log)
+        yield server
+    finally:
+        _stop(process)
+
+
+def _command(made: Installed, port: int) -> list[str]:
+    airflow = str(made.binaries / "airflow")
+    if made.release.major == 2:
+        return [airflow, "webserver", "--workers", "1", "--hostname", "127.0.0.1", "--port", str(port)]
+    return [airflow, "api-server", "--workers", "1", "--host", "127.0.0.1", "--port", str(port)]
+
+
+def _server(made: Installed, home: Path, port: int) -> Server:
+    old = made.release.major == 2
+    return Server(
+        made.release.version,
+        f"http://127.0.0.1:{port}",
+        "/api/v1" if old else "/api/v2",
+        USERNAME if old else None,
+        PASSWORD if old else None,
+        home / "airflow.db",
+    )
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _await_answer(server: Server, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + START_TIMEOUT
+    with urllib3.PoolManager(retries=False, timeout=5) as pool:
+        while _answered_version(pool, server) != server.version:
+            if process.poll() is not None or time.monotonic() > deadline:
+                tail = log.read_text(errors="replace")[-4000:]
+                raise RuntimeError(f"Airflow {server.version} does not answer; its log ends in:\n{tail}")
+            time.sleep(POLL)
+
+
+def _answered_version(pool: urllib3.PoolManager, server: Server) -> str | None:
+    try:
+        answer = pool.request("GET", f"{server.api_url}/version")
+        version: str | None = answer.json().get("version")
+    except (urllib3.exceptions.HTTPError, ValueError):
+        return None
+    return version
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    _signal(process, signal.SIGTERM)
+    try:
+        process.wait(STOP_TIMEOUT)
+    except subprocess.TimeoutExpired:
+        pass
+    finally:
+        _signal(process, signal.SIGKILL)  # whatever of the group outlived its leader
+        process.wait()
+
+
+def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    try:
+        os.killpg(process.pid, number)
+    except ProcessLookupError:
+        return
