@@ -1,6 +1,7 @@
 """One Airflow: its live state, read as a whole or one resource at a time."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from reconciler.backends import Request, Response
@@ -59,13 +60,10 @@ class Airflow:
         return None if answer.status == HTTP_NOT_FOUND else self.dialect.found(key, answer.body)
 
     def _list(self, kind: Kind) -> tuple[list[Resource], int]:
-        for attempt in range(ATTEMPTS_TO_LIST):
-            try:
+        for _ in range(ATTEMPTS_TO_LIST - 1):
+            with suppress(BadAnswer):
                 return self._list_once(kind)
-            except BadAnswer:
-                if attempt == ATTEMPTS_TO_LIST - 1:
-                    raise
-        raise AssertionError
+        return self._list_once(kind)
 
     def _list_once(self, kind: Kind) -> tuple[list[Resource], int]:
         rows: list[Resource] = []

@@ -1,13 +1,14 @@
 """Two values held against each other, leaf by leaf; the answer says what differs without showing secrets."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from hashlib import sha256
 from json import dumps
 from typing import Any
 
-from reconciler.kinds.secrecy import looks_secret
+from reconciler.kinds import BY_NAME
+from reconciler.kinds.secrecy import looks_secret, tells_secrets
 from reconciler.model import Hidden, Key, Path, Resource, Sealed, Secret, Why
 
 
@@ -65,6 +66,17 @@ def created_leaves(desired: Resource) -> Iterator[Finding]:
         yield from _replaced(desired.key, (name,), NOTHING, value)
 
 
+def lost_leaves(desired: Resource, current: Resource) -> Iterator[Finding]:
+    """What lives in fields that git does not declare or is to ignore, and that a new row would not have."""
+    kind = BY_NAME[desired.key.kind]
+    for name in kind.field_names:
+        live = current.fields.get(name)
+        if name in desired.ignore and name in desired.fields:
+            yield from _compare(desired.key, (name,), live, desired.fields[name])
+        elif name not in desired.fields and kind.field(name).pair(None, live)[1] is not None:
+            yield from _replaced(desired.key, (name,), live, NOTHING)
+
+
 def _compare(key: Key, path: Path, before: Any, after: Any) -> Iterator[Finding]:
     if isinstance(after, Sealed):
         yield from _compare_sealed(key, path, before, after)
@@ -96,16 +108,21 @@ def _replaced(key: Key, path: Path, before: Any, after: Any) -> Iterator[Finding
     """The whole of ``before`` gives way to ``after``; where either holds secrets, each leaf is told apart."""
     if isinstance(after, Sealed):
         yield from _compare_sealed(key, path, before, after)
-    elif isinstance(after, Mapping) and _tells_secrets(after):
+    elif isinstance(after, dict) and tells_secrets(after):
         for name, item in after.items():
             yield from _replaced(key, (*path, name), NOTHING, item)
-    elif isinstance(after, list) and _tells_secrets(after):
+    elif isinstance(after, list) and tells_secrets(after):
         for index, item in enumerate(after):
             yield from _replaced(key, (*path, index), NOTHING, item)
-    elif _is_secret_place(key, path) or _tells_secrets(before) or _is_opaque_extra(path, before):
+    elif _is_private(key, path, before) or tells_secrets(after):
         yield FieldChange(path, secret=True)
     else:
         yield FieldChange(path, before, after)
+
+
+def _is_private(key: Key, path: Path, value: Any) -> bool:
+    """Whether a value is or looks secret, by its place or by itself."""
+    return _is_secret_place(key, path) or _is_opaque_extra(path, value) or tells_secrets(value)
 
 
 def _is_secret_place(key: Key, path: Path) -> bool:
@@ -113,20 +130,12 @@ def _is_secret_place(key: Key, path: Path) -> bool:
     return named or any(isinstance(step, str) and looks_secret(step) for step in path)
 
 
-def _is_opaque_extra(path: Path, before: Any) -> bool:
+def _is_opaque_extra(path: Path, value: Any) -> bool:
     """Extra that is no JSON object comes back in clear from some versions (apache/airflow#63160)."""
-    return path == ("extra",) and isinstance(before, str)
+    return path == ("extra",) and isinstance(value, str)
 
 
-def _tells_secrets(value: Any) -> bool:
-    if isinstance(value, Sealed | Secret):
-        return True
-    if isinstance(value, Mapping):
-        return any(looks_secret(name) or _tells_secrets(item) for name, item in value.items())
-    return isinstance(value, list) and any(map(_tells_secrets, value))
-
-
-def digest(resource: Resource, names: Iterator[str] | tuple[str, ...]) -> str:
+def digest(resource: Resource, names: Iterable[str]) -> str:
     """SHA-256 over canonical JSON of the named fields; a secret contributes its reference, never its value.
 
     What only looks secret contributes that it is there, so that no digest can be searched for a password.
@@ -145,8 +154,8 @@ def _digestible(key: Key, path: Path, value: Any) -> Any:
         return {"$secret": value.ref}
     if isinstance(value, Hidden):
         return {"$hidden": True}
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return {name: _digestible(key, (*path, name), item) for name, item in value.items()}
     if isinstance(value, list):
         return [_digestible(key, (*path, index), item) for index, item in enumerate(value)]
-    return {"$hidden": True} if _is_secret_place(key, path) and value else value
+    return {"$hidden": True} if value and _is_private(key, path, value) else value

@@ -189,7 +189,7 @@ def _violations(difference: Difference, desired: State) -> Iterator[Violation]:
 
 def _calls(reads: int, dialect: Dialect, difference: Difference, desired: State, reading: Reading) -> Calls:
     changes = difference.changes
-    writes = sum(2 if change.action is Action.REPLACE else 1 for change in changes)
+    writes = sum(len(dialect.writes(change, desired.get(change.key))) for change in changes)
     looks = sum(_looks_first(dialect, change) for change in changes)
     checks = sum(_verification(dialect, kind, changes, desired, reading) for kind in touched_kinds(changes))
     return Calls(reads, reads + looks + checks, writes)

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, NoReturn
@@ -10,6 +11,9 @@ from reconciler.errors import Origin
 
 MASK = "***"
 """What Airflow shows in place of a value it hides, as a whole or inside a longer text."""
+
+MASKS = re.compile(r"\*{3,}")
+"""A mask with the asterisks beside it, which may be masks, the text's own, or both."""
 
 Path = tuple[str | int, ...]
 """The way to a leaf: a field's name, then object keys and list indexes."""
@@ -54,6 +58,10 @@ class Secret:
         """The same secret in the form that can be compared but not read."""
         return Sealed(self.ref, None if self.__plaintext is None else seal(self.__plaintext))
 
+    def spelled(self, spell: Callable[[str], str]) -> "Secret":
+        """The same secret in another spelling, for a comparison that is blind to spelling."""
+        return Secret(self.ref, None if self.__plaintext is None else spell(self.__plaintext))
+
     def fits(self, pattern: str) -> bool:
         """Whether the plaintext could be what Airflow shows as ``pattern``, ``***`` being a wildcard."""
         return self.__plaintext is not None and fits_mask(pattern, self.__plaintext)
@@ -62,7 +70,7 @@ class Secret:
         """``text`` with every given form of the plaintext replaced by ``***``."""
         if self.__plaintext is None:
             return text
-        for form in sorted(set(forms(self.__plaintext)), key=len, reverse=True):
+        for form in sorted(set(forms(self.__plaintext)) - {""}, key=len, reverse=True):
             text = text.replace(form, MASK)
         return text
 
@@ -81,7 +89,10 @@ class Secret:
 
 @dataclass(frozen=True)
 class Sealed:
-    """A secret as the comparison sees it: its reference and a keyed fingerprint of its value."""
+    """A secret as the comparison sees it: its reference and a keyed fingerprint of its value.
+
+    Without a reference it is a live value that stands in a secret's place, or beside secrets.
+    """
 
     ref: str
     fingerprint: str | None = field(repr=False)
@@ -96,10 +107,13 @@ class Hidden:
 
 @dataclass(frozen=True)
 class Resource:
-    """One variable, connection or pool: as declared (only the declared fields) or as it lives."""
+    """One variable, connection or pool: as declared (only the declared fields) or as it lives.
+
+    Its text form leaves the fields out, because Airflow 2 shows secrets in clear.
+    """
 
     key: Key
-    fields: Mapping[str, Any]
+    fields: Mapping[str, Any] = field(repr=False)
     origin: Origin | None = None
     ignore: frozenset[str] = frozenset()
     protect: bool = False
@@ -114,14 +128,15 @@ State = Mapping[Key, Resource]
 
 
 def fits_mask(pattern: str, text: str) -> bool:
-    """Whether ``text`` could be shown as ``pattern``, each ``***`` standing for any text.
+    """Whether ``text`` could be shown as ``pattern``, each mask in it standing for any text, even none.
 
     Airflow masks by value too, so a mask may stand anywhere in a string. Segments are searched from
     the left, which is linear and exact for patterns that know no other wildcard.
     """
-    if MASK not in pattern:
+    first, *others = MASKS.split(pattern)
+    if not others:
         return pattern == text
-    first, *middle, last = pattern.split(MASK)
+    *middle, last = others
     if not (text.startswith(first) and text.endswith(last)) or len(text) < len(first) + len(last):
         return False
     position, end = len(first), len(text) - len(last)
@@ -131,6 +146,23 @@ def fits_mask(pattern: str, text: str) -> bool:
             return False
         position = found + len(segment)
     return True
+
+
+def may_be_one(one: str, other: str) -> bool:
+    """Whether two readings may show the same text: what Airflow masks changes from request to request.
+
+    Where both hold masks, only what stands before the first and after the last mask can contradict.
+    """
+    if MASK not in one:
+        return fits_mask(other, one)
+    if MASK not in other:
+        return fits_mask(one, other)
+    (start, *_, end), (other_start, *_, other_end) = MASKS.split(one), MASKS.split(other)
+    return _one_begins(start, other_start) and _one_begins(end[::-1], other_end[::-1])
+
+
+def _one_begins(one: str, other: str) -> bool:
+    return one.startswith(other) or other.startswith(one)
 
 
 def keyed_digest(key: bytes, text: str) -> str:

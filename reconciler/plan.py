@@ -5,7 +5,15 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Literal
 
-from reconciler.compare import FieldChange, Finding, Unverified, compare_resources, created_leaves, digest
+from reconciler.compare import (
+    FieldChange,
+    Finding,
+    Unverified,
+    compare_resources,
+    created_leaves,
+    digest,
+    lost_leaves,
+)
 from reconciler.errors import Origin
 from reconciler.kinds import BY_NAME
 from reconciler.model import Key, Resource, State
@@ -142,15 +150,18 @@ def _change(
     desired: Resource, current: Resource | None, found: list[Finding], *, resend: bool
 ) -> Change | None:
     differing = tuple(one for one in found if isinstance(one, FieldChange))
-    fields = differing + (_resent(found) if resend and current else ())
     if current is None:
-        after = digest(desired, tuple(desired.fields))
-        return Change(Action.CREATE, desired.key, "manifest", desired.origin, fields, None, after)
+        after = digest(desired, desired.fields)
+        return Change(Action.CREATE, desired.key, "manifest", desired.origin, differing, None, after)
+    fields = differing + (_resent(found) if resend else ())
     if not fields:
         return None
+    action = Action.UPDATE
+    if any(_needs_replace(desired, field) for field in fields):
+        action = Action.REPLACE
+        fields += tuple(one for one in lost_leaves(desired, current) if isinstance(one, FieldChange))
     reason: Reason = "manifest" if differing else "secret_resend"
     names = tuple(desired.compared())
-    action = Action.REPLACE if any(_needs_replace(desired, field) for field in fields) else Action.UPDATE
     digests = digest(current, names), digest(desired, names)
     return Change(action, desired.key, reason, desired.origin, fields, *digests)
 
@@ -180,10 +191,11 @@ def _delete(current: Resource, reason: Reason, undeclared: Undeclared) -> Change
 def _unverified(found: list[Finding], change: Change | None) -> list[Unverified]:
     """What stays unverified: a field that is sent anyway is not listed, unless its source is missing."""
     sent = change.changed if change else ()
+    whole = change is not None and change.action is Action.REPLACE
     return [
         one
         for one in found
-        if isinstance(one, Unverified) and (one.path[0] not in sent or one.why == "secret missing")
+        if isinstance(one, Unverified) and (one.why == "secret missing" or not (whole or one.path[0] in sent))
     ]
 
 

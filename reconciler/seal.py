@@ -5,8 +5,18 @@ from dataclasses import replace
 from typing import Any
 
 from reconciler.kinds import BY_NAME
-from reconciler.kinds.variable import stored_text
-from reconciler.model import MASK, Hidden, Resource, Sealed, Secret, State, fits_mask, mapped_secrets
+from reconciler.kinds.json_text import stored_text
+from reconciler.model import (
+    MASK,
+    Hidden,
+    Resource,
+    Sealed,
+    Secret,
+    State,
+    fits_mask,
+    mapped_secrets,
+    secrets_in,
+)
 
 Fingerprint = Callable[[str], str]
 """A keyed digest of a text; the key lives as long as the run."""
@@ -30,7 +40,7 @@ def seal_pair(desired: Resource, current: Resource, fingerprint: Fingerprint) ->
     ours, theirs = {}, dict(current.fields)
     for name, declared in desired.fields.items():
         pair = kind.field(name).pair(declared, current.fields.get(name))
-        ours[name], theirs[name] = _cover(*pair, fingerprint)
+        ours[name], theirs[name] = _sealed(pair[0], fingerprint), _cover(*pair, fingerprint)
     return replace(desired, fields=ours), replace(current, fields=theirs)
 
 
@@ -38,26 +48,25 @@ def _sealed(value: Any, fingerprint: Fingerprint) -> Any:
     return mapped_secrets(value, lambda secret: secret.sealed(fingerprint))
 
 
-def _cover(declared: Any, live: Any, fingerprint: Fingerprint) -> tuple[Any, Any]:
-    """The pair with secrets sealed on both sides, and each mask that the declared value fits hidden."""
+def _cover(declared: Any, live: Any, fingerprint: Fingerprint) -> Any:
+    """The live value with each mask that the declared one fits hidden, and sealed where secrets belong."""
     if isinstance(declared, Secret):
-        return declared.sealed(fingerprint), _cover_secret(declared, live, fingerprint)
+        return _cover_secret(declared, live, fingerprint)
     if isinstance(declared, Mapping) and isinstance(live, dict):
-        pairs = {name: _cover(declared[name], live[name], fingerprint) for name in declared if name in live}
-        ours = {
-            name: pairs[name][0] if name in pairs else _sealed(declared[name], fingerprint)
-            for name in declared
+        return {
+            name: _cover(declared[name], item, fingerprint)
+            if name in declared
+            else _cover_other(declared, item, fingerprint)
+            for name, item in live.items()
         }
-        return ours, {name: pairs[name][1] if name in pairs else live[name] for name in live}
     if isinstance(declared, list) and isinstance(live, list) and len(declared) == len(live):
-        sides = [_cover(one, other, fingerprint) for one, other in zip(declared, live, strict=True)]
-        return [ours for ours, _ in sides], [theirs for _, theirs in sides]
-    return _sealed(declared, fingerprint), _cover_mask(declared, live)
+        return [_cover(one, other, fingerprint) for one, other in zip(declared, live, strict=True)]
+    return _cover_mask(declared, live, fingerprint)
 
 
 def _cover_secret(declared: Secret, live: Any, fingerprint: Fingerprint) -> Any:
     if not isinstance(live, str):
-        return live
+        return _sealed_whole(live, fingerprint)
     if live == MASK:
         return Hidden("hidden")
     if MASK in live and declared.fits(live):
@@ -65,14 +74,23 @@ def _cover_secret(declared: Secret, live: Any, fingerprint: Fingerprint) -> Any:
     return Sealed(declared.ref, fingerprint(live))
 
 
-def _cover_mask(declared: Any, live: Any) -> Any:
-    if not isinstance(live, str) or MASK not in live:
-        return live
+def _cover_mask(declared: Any, live: Any, fingerprint: Fingerprint) -> Any:
     if live == MASK:
-        return Hidden("hidden")
-    return Hidden("masked") if _shown_as(declared, live) else live
+        return live if declared == MASK else Hidden("hidden")
+    if any(True for _ in secrets_in(declared)):
+        return _sealed_whole(live, fingerprint)
+    if isinstance(live, str) and MASK in live and live != declared:
+        return Hidden("masked") if fits_mask(live, stored_text(declared)) else live
+    return live
 
 
-def _shown_as(declared: Any, pattern: str) -> bool:
-    holds_secrets = _sealed(declared, str) != declared
-    return not holds_secrets and fits_mask(pattern, stored_text(declared))
+def _cover_other(siblings: Any, live: Any, fingerprint: Fingerprint) -> Any:
+    """A value that git does not declare: beside secrets it may be one that was renamed or withdrawn."""
+    return _sealed_whole(live, fingerprint) if any(True for _ in secrets_in(siblings)) else live
+
+
+def _sealed_whole(live: Any, fingerprint: Fingerprint) -> Any:
+    """Whatever stands in place of secrets, as something that nobody can read and nothing equals."""
+    if live is None or isinstance(live, Sealed | Hidden):
+        return live
+    return Sealed("", fingerprint(stored_text(live)))

@@ -1,11 +1,11 @@
 """One environment being talked to: every call counted, paced, observed, and its answer judged."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from reconciler.backends import Backend, NotJson, Request, Response
+from reconciler.backends import Backend, JsonText, NotJson, Request, Response
 from reconciler.dialects import Dialect, dialect_for
 from reconciler.errors import (
     AccessDenied,
@@ -15,7 +15,7 @@ from reconciler.errors import (
     ServerFailed,
     Throttled,
 )
-from reconciler.model import Key, secrets_in
+from reconciler.model import Key, Secret, secrets_in
 
 HTTP_OK, HTTP_MULTIPLE, HTTP_UNAUTHORISED, HTTP_FORBIDDEN, HTTP_NOT_FOUND = 200, 300, 401, 403, 404
 HTTP_TOO_MANY, HTTP_SERVER_ERROR = 429, 500
@@ -110,7 +110,7 @@ def judged(request: Request, response: Response) -> Response:
         if isinstance(response.body, NotJson):
             raise BadAnswer(f"{what} answered {status}, but not with JSON")
         return response
-    said = explain(response.body, quiet=any(True for _ in secrets_in(request.body)))
+    said = explain(response.body, quiet=status >= HTTP_SERVER_ERROR or carries_secrets(request))
     if status == HTTP_UNAUTHORISED:
         raise AccessDenied(f"{what} answered 401{said}; check the credentials")
     if status == HTTP_FORBIDDEN:
@@ -136,11 +136,32 @@ def _likely_cause(request: Request) -> str:
     return ""
 
 
+def secrets_sent(body: Any) -> Iterator[Secret]:
+    """Every secret that a request body carries, those within JSON text included."""
+    if isinstance(body, JsonText):
+        yield from secrets_in(body.value)
+    elif isinstance(body, Mapping):
+        for item in body.values():
+            yield from secrets_sent(item)
+    elif isinstance(body, list | tuple):
+        for item in body:
+            yield from secrets_sent(item)
+    else:
+        yield from secrets_in(body)
+
+
+def carries_secrets(request: Request) -> bool:
+    """Whether a request body holds any secret."""
+    return any(True for _ in secrets_sent(request.body))
+
+
 def explain(body: Any, *, quiet: bool) -> str:
     """What a server says about its refusal, as ``: text`` or nothing.
 
     Airflow echoes request bodies in its errors (v2 a missing field's whole ``input``, v1 an offending
-    ``extra``), so only titles, places and messages pass; with ``quiet`` no free text at all does.
+    ``extra``) and, where its own answer breaks the schema, what is stored. So only titles, places and
+    kinds of error pass; free text does unless ``quiet``, which callers set for requests that carry
+    secrets and for failures of the server.
     """
     if not isinstance(body, dict):
         return ""
@@ -148,14 +169,21 @@ def explain(body: Any, *, quiet: bool) -> str:
     if isinstance(detail, list):
         text = ", ".join(_placed(item) for item in detail if isinstance(item, dict))
     elif isinstance(detail, dict):
-        text = str(detail.get("reason", ""))
+        text = _word(detail.get("reason"))
     elif isinstance(detail, str) and not quiet:
         text = detail
     else:
-        text = str(body.get("title") or "")
+        text = _word(body.get("title"))
     return f": {text[:LONGEST_DETAIL]}" if text else ""
 
 
 def _placed(item: dict[str, Any]) -> str:
-    place = ".".join(str(step) for step in item.get("loc", []))
-    return f"{place}: {item.get('type', 'wrong')}" if place else str(item.get("type", "wrong"))
+    loc, kind = item.get("loc"), _word(item.get("type")) or "wrong"
+    place = (
+        ".".join(str(step) for step in loc if isinstance(step, str | int)) if isinstance(loc, list) else ""
+    )
+    return f"{place}: {kind}" if place else kind
+
+
+def _word(value: Any) -> str:
+    return value if isinstance(value, str) else ""

@@ -2,16 +2,31 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 from reconciler.airflow import Airflow
 from reconciler.backends import Request
-from reconciler.compare import FieldChange, compare_resources
-from reconciler.errors import AccessDenied, AirflowError, EnvironmentNotFound, NotApplied, Overtaken
+from reconciler.compare import FieldChange, compare_resources, same
+from reconciler.errors import (
+    AccessDenied,
+    AirflowError,
+    EnvironmentNotFound,
+    NotApplied,
+    Overtaken,
+    Rejected,
+)
 from reconciler.kinds import BY_NAME
-from reconciler.model import Key, Resource, State, fits_mask, secrets_in
+from reconciler.model import Key, Resource, State, may_be_one
 from reconciler.plan import Action, Change
 from reconciler.report import Outcome, Result
 from reconciler.seal import Fingerprint, seal_pair
+from reconciler.session import HTTP_NOT_FOUND, secrets_sent
+
+DELETING = frozenset({Action.DELETE, Action.REPLACE})
+AFTER_A_FAILURE = "nothing is deleted after a failure"
+
+HOPELESS = (AccessDenied, EnvironmentNotFound)
+TURNED_AWAY = "the environment turned this run away"
 
 
 @dataclass(frozen=True)
@@ -30,58 +45,36 @@ class Writer:
     def carry_out(self, changes: Iterable[Change]) -> Iterator[Outcome]:
         """One outcome for each change, in their order.
 
-        Independent changes go on after a failure, deletes do not, and nothing does once the
+        Independent changes go on after a failure, those that delete do not, and nothing does once the
         environment has turned the credentials away.
         """
-        skip_deletes: str | None = None
-        skip_all: str | None = None
+        halted: str | None = None
+        failed = False
         for change in changes:
-            if self.stopped():
-                skip_all = skip_all or "interrupted"
-            reason = skip_all or (skip_deletes if change.action is Action.DELETE else None)
-            if reason:
-                yield Outcome(change, "skipped", reason, attempts=0)
+            halted = halted or ("interrupted" if self.stopped() else None)
+            skipped = halted or (AFTER_A_FAILURE if failed and change.action in DELETING else None)
+            if skipped:
+                yield Outcome(change, "skipped", skipped, attempts=0)
                 continue
             outcome, error = self._attempt(change)
-            if error:
-                skip_deletes = "nothing is deleted after a failure"
-            if isinstance(error, AccessDenied | EnvironmentNotFound):
-                skip_all = "the environment refused the credentials"
+            failed = failed or error is not None
+            halted = TURNED_AWAY if _turns_away(error) else None
             yield outcome
 
     def secrets_missing(self, changes: Iterable[Change]) -> tuple[str, ...]:
         """References that some change has to send and that nobody could look up."""
-        bodies = (request.body for change in changes for request in self._writes(change))
-        return tuple(
-            sorted({secret.ref for body in bodies for secret in secrets_in(body) if not secret.known})
-        )
-
-    def _writes(self, change: Change) -> list[Request]:
-        """The writes that a change takes when all goes well."""
-        dialect, key = self.airflow.dialect, change.key
-        match change.action:
-            case Action.CREATE:
-                return [dialect.create_request(self.desired[key])]
-            case Action.UPDATE:
-                return [dialect.update_request(self.desired[key], change.changed)]
-            case Action.REPLACE:
-                return [dialect.delete_request(key), dialect.create_request(self.desired[key])]
-            case Action.DELETE:
-                return [dialect.delete_request(key)]
-        return []
+        writes = (self.airflow.dialect.writes(change, self.desired.get(change.key)) for change in changes)
+        sent = (secret for requests in writes for one in requests for secret in secrets_sent(one.body))
+        return tuple(sorted({secret.ref for secret in sent if not secret.known}))
 
     def _attempt(self, change: Change) -> tuple[Outcome, AirflowError | None]:
         before = self.airflow.session.writes
-        warning = None
-        error: AirflowError | None = None
-        result: Result = "done"
         try:
             warning = self._carry_out(change)
-        except AirflowError as caught:
-            error = caught
-            result = "refused" if caught.executed is False else "unknown"
-        attempts = self.airflow.session.writes - before
-        return Outcome(change, result, str(error) if error else None, attempts, warning), error
+        except AirflowError as error:
+            attempts = self.airflow.session.writes - before
+            return Outcome(change, _result(error, attempts), str(error), attempts), error
+        return Outcome(change, "done", None, self.airflow.session.writes - before, warning), None
 
     def _carry_out(self, change: Change) -> str | None:
         match change.action:
@@ -102,50 +95,85 @@ class Writer:
         desired = self.desired[change.key]
         names = tuple(desired.fields)
         answer = self._send(self.airflow.dialect.create_request(desired), change.key, names)
-        return self._settle(desired, names, answer)
+        return self._settle(desired, names, answer, self.airflow.dialect.forgotten(desired))
 
     def _update(self, change: Change) -> str | None:
-        desired = self.desired[change.key]
-        answer = self._send(self._writes(change)[0], change.key, change.changed)
-        warning = self._settle(desired, change.changed, answer)
-        if answer is not None and self._overwritten(desired, answer):
-            raise NotApplied(f"the update of {change.key} overwrote a field that is to be ignored")
-        return warning
+        desired, names = self.desired[change.key], change.changed
+        request = self.airflow.dialect.update_request(desired, names)
+        answer = self._send(request, change.key, names)
+        for name in self._overwritten(request, names, desired, answer):
+            raise NotApplied(f"the update of {change.key} overwrote its {name}, which was not to be changed")
+        return self._settle(desired, names, answer)
 
     def _replace(self, change: Change) -> str | None:
-        self._delete(change)
+        desired = self.desired[change.key]
+        now = self._unchanged(change.key, desired.ignore)
+        if now is not None:
+            self._check_loss(desired, now)
+            self._remove(change.key)
         try:
             return self._create(change)
         except AirflowError as error:
-            raise NotApplied(f"{change.key} is deleted, but not created again: {error}") from error
+            raise NotApplied(f"{change.key} is deleted, and creating it again failed: {error}") from error
 
     def _delete(self, change: Change) -> None:
-        now = self.airflow.find(change.key)
-        if now is None:
+        if self._unchanged(change.key) is not None:
+            self._remove(change.key)
+
+    def _unchanged(self, key: Key, ignored: frozenset[str] = frozenset()) -> Resource | None:
+        """What lives now, ``None`` for nothing; raises Overtaken where it is not what the plan saw."""
+        now = self.airflow.find(key)
+        if now is not None and not is_as_seen(self.current[key], now, ignored):
+            raise Overtaken(f"{key} has changed since the plan was made")
+        return now
+
+    def _check_loss(self, desired: Resource, now: Resource) -> None:
+        """Raises Overtaken for what a new row would lack and the plan could not show: v1 lists no extra."""
+        unseen = now.fields.keys() - self.current[desired.key].fields.keys() - desired.fields.keys()
+        for name in sorted(unseen):
+            if BY_NAME[desired.key.kind].field(name).pair(None, now.fields[name])[1] is not None:
+                raise Overtaken(
+                    f"replacing {desired.key} would lose its {name}, which no plan showed: declare it"
+                )
+
+    def _remove(self, key: Key) -> None:
+        request = self.airflow.dialect.delete_request(key)
+        if request.method == "DELETE":
+            self.airflow.session.send(request, key)
             return
-        if not is_as_seen(self.current[change.key], now):
-            raise Overtaken(f"{change.key} has changed since the plan was made")
-        request = self.airflow.dialect.delete_request(change.key)
-        answer = self.airflow.session.send(request, change.key)
-        if request.method == "PATCH":
-            self.airflow.dialect.written(change.key, answer.body)
+        try:
+            self._send(request, key, ())
+        except Rejected as error:
+            if error.status != HTTP_NOT_FOUND:
+                raise
 
     def _send(self, request: Request, key: Key, names: tuple[str, ...]) -> Resource | None:
         answer = self.airflow.expect(request, key, names)
         return self.airflow.dialect.written(key, answer.body)
 
-    def _settle(self, desired: Resource, names: tuple[str, ...], answer: Resource | None) -> str | None:
-        """Sends each field again, alone, that the answer does not show as intended.
+    def _settle(
+        self,
+        desired: Resource,
+        names: tuple[str, ...],
+        answer: Resource | None,
+        forgotten: tuple[str, ...] = (),
+    ) -> str | None:
+        """Sends each field again, alone, that the answer does not show as intended or that is forgotten.
 
         How MWAA flattens a mask of several names is not documented, and Airflow 3 answers 200 to a mask
         it does not understand. Raises NotApplied if that does not help either.
         """
         lost = self._lost(desired, names, answer)
-        for name in lost:
-            request = self.airflow.dialect.update_request(desired, (name,))
-            if self._lost(desired, (name,), self._send(request, desired.key, (name,))):
-                raise NotApplied(f"Airflow answers 2xx and does not change {name} of {desired.key}")
+        again = dict.fromkeys((*lost, *forgotten))
+        kept_out = [name for name in again if self._lost(desired, (name,), self._send_alone(desired, name))]
+        if kept_out:
+            raise NotApplied(
+                f"Airflow answers 2xx and does not change {', '.join(kept_out)} of {desired.key}"
+            )
         return f"{', '.join(lost)} of {desired.key} had to be sent again, alone" if lost else None
+
+    def _send_alone(self, desired: Resource, name: str) -> Resource | None:
+        return self._send(self.airflow.dialect.update_request(desired, (name,)), desired.key, (name,))
 
     def _lost(self, desired: Resource, names: tuple[str, ...], answer: Resource | None) -> tuple[str, ...]:
         if answer is None:
@@ -153,28 +181,44 @@ class Writer:
         return tuple(name for name in names if self._differs(desired, answer, name))
 
     def _differs(self, desired: Resource, live: Resource, name: str) -> bool:
-        alone = replace(desired, fields={name: desired.fields[name]}, ignore=frozenset())
+        default = BY_NAME[desired.key.kind].field(name).default
+        value = desired.fields.get(name, default)
+        alone = replace(desired, fields={name: value}, ignore=frozenset())
         findings = compare_resources(*seal_pair(alone, live, self.fingerprint))
         return any(isinstance(one, FieldChange) for one in findings)
 
-    def _overwritten(self, desired: Resource, answer: Resource) -> bool:
-        """Whether an ignored field now holds the declared value where it lived with another."""
+    def _overwritten(
+        self, request: Request, names: tuple[str, ...], desired: Resource, answer: Resource | None
+    ) -> Iterator[str]:
+        """Fields carried only on demand, which lived with another value and now have the carried one."""
         live = self.current[desired.key]
-        ignored = [name for name in desired.fields if name in desired.ignore and name in live.fields]
-        return any(
-            self._differs(desired, live, name) and not self._differs(desired, answer, name)
-            for name in ignored
-        )
+        for name in BY_NAME[desired.key.kind].field_names:
+            carried = name in request.body and name not in names
+            if (
+                answer is not None
+                and carried
+                and self._differs(desired, live, name)
+                and not self._differs(desired, answer, name)
+            ):
+                yield name
 
 
-def is_as_seen(seen: Resource, now: Resource) -> bool:
+def _result(error: AirflowError, attempts: int) -> Result:
+    """Refused is only what surely left nothing behind: no write, or one that took no effect."""
+    return "refused" if attempts == 0 or (attempts == 1 and error.executed is False) else "unknown"
+
+
+def _turns_away(error: AirflowError | None) -> bool:
+    return isinstance(error, HOPELESS) or (error is not None and isinstance(error.__cause__, HOPELESS))
+
+
+def is_as_seen(seen: Resource, now: Resource, ignored: frozenset[str] = frozenset()) -> bool:
     """Whether a resource still is what the plan saw, in every field that both readings show."""
-    shared = seen.fields.keys() & now.fields.keys()
+    shared = (seen.fields.keys() & now.fields.keys()) - ignored
     return all(_looks_same(seen.fields[name], now.fields[name]) for name in shared)
 
 
-def _looks_same(seen: object, now: object) -> bool:
-    """Equal, or equal where neither reading is masked: what Airflow masks changes from request to request."""
+def _looks_same(seen: Any, now: Any) -> bool:
     if isinstance(seen, str) and isinstance(now, str):
-        return fits_mask(seen, now) or fits_mask(now, seen)
-    return seen == now
+        return may_be_one(seen, now)
+    return same(seen, now)

@@ -10,7 +10,7 @@ from reconciler.backends import JsonText, Request
 from reconciler.errors import BadAnswer
 from reconciler.kinds import BY_NAME, Kind
 from reconciler.model import Key, Resource
-from reconciler.plan import Change
+from reconciler.plan import Action, Change
 
 FIRST_PAGE = 1000
 """What the first page asks for; servers clamp it silently, and the rows received tell the page."""
@@ -73,15 +73,33 @@ class Dialect(ABC):
         return Resource(key, self.live_fields(kind, fields))
 
     def found(self, key: Key, body: Any) -> Resource | None:
-        """The resource ``key`` in the answer to ``find_request``, an object or a listing."""
+        """The resource ``key`` in the answer to ``find_request``, an object or a listing.
+
+        Raises BadAnswer where the answer is about another one, or a listing is cut before it gets there.
+        """
         kind = BY_NAME[key.kind]
         if isinstance(body, dict) and kind.collection in body:
-            return next((row for row in self.page(kind, body).rows if row.key == key), None)
-        return self.resource(kind, body)
+            return self._listed(key, self.page(kind, body))
+        return self._named(key, body)
+
+    def _listed(self, key: Key, page: Page) -> Resource | None:
+        row = next((row for row in page.rows if row.key == key), None)
+        if row is None and len(page.rows) < page.total:
+            raise BadAnswer(f"{page.total} ids resemble {key}, and the list is cut before it gets there")
+        return row
+
+    def _named(self, key: Key, body: Any) -> Resource:
+        resource = self.resource(BY_NAME[key.kind], body)
+        if resource.key != key:
+            raise BadAnswer(f"the answer about {key} is about {resource.key}")
+        return resource
 
     def written(self, key: Key, body: Any) -> Resource | None:
-        """The object as the answer to a write shows it; ``None`` where the answer shows none."""
-        return self.resource(BY_NAME[key.kind], body)
+        """The object as the answer to a write shows it; ``None`` where the answer shows none.
+
+        Raises BadAnswer where it is no answer about ``key``, and Rejected where a 2xx tells of a failure.
+        """
+        return self._named(key, body)
 
     def live_fields(self, _kind: Kind, fields: dict[str, Any]) -> dict[str, Any]:
         """The fields of an answer, completed by what this dialect knows of those that are missing."""
@@ -93,9 +111,28 @@ class Dialect(ABC):
         fields = {name: wire_value(kind, name, resource.fields[name]) for name in names}
         return {kind.id_field: resource.key.id, **fields}
 
+    def forgotten(self, _resource: Resource) -> tuple[str, ...]:
+        """Declared fields that a create answers with but does not store: each takes a PATCH of its own."""
+        return ()
+
+    def writes(self, change: Change, desired: Resource | None) -> tuple[Request, ...]:
+        """The writes that a change takes when all goes well; ``desired`` is what git declares, if it does."""
+        delete = self.delete_request(change.key)
+        if change.action is Action.DELETE:
+            return (delete,)
+        if desired is None or change.action in {Action.ADOPT, Action.FORGET}:
+            return ()
+        if change.action is Action.UPDATE:
+            return (self.update_request(desired, change.changed),)
+        again = (self.update_request(desired, (name,)) for name in self.forgotten(desired))
+        before = (delete,) if change.action is Action.REPLACE else ()
+        return (*before, self.create_request(desired), *again)
+
     def page_size(self, rows_on_first_page: int, total: int) -> int:
-        """How many rows a page holds, judged by the first page of a listing."""
-        return rows_on_first_page if 0 < rows_on_first_page < total else self.page_after_clamp
+        """How many rows a page holds at most, judged by the first page of a listing."""
+        if 0 < rows_on_first_page < total:
+            return rows_on_first_page
+        return max(self.page_after_clamp, rows_on_first_page)
 
     @abstractmethod
     def lacks_extra(self, kind: Kind) -> bool:

@@ -5,12 +5,15 @@ from typing import Any, ClassVar
 
 from reconciler.backends import Request
 from reconciler.dialects.base import Dialect, path_of
-from reconciler.kinds import Kind
+from reconciler.kinds import BY_NAME, Kind
 from reconciler.model import Hidden, Key, Resource
 from reconciler.plan import Change
 
 MASK_NAMES = {("variable", "value"): "val"}
 """``update_mask`` is matched against internal names, and a variable's value is called ``val`` there."""
+
+DESCRIPTIONS_STORED = (2, 9)
+"""The first release whose POST of a variable stores the description; before, only the answer shows it."""
 
 
 @dataclass(frozen=True)
@@ -32,10 +35,15 @@ class V1(Dialect):
         """POST of an existing variable overwrites it and answers 200."""
         return kind.name == "variable"
 
+    def forgotten(self, resource: Resource) -> tuple[str, ...]:
+        """The description of a new variable, on the older releases."""
+        forgets = resource.key.kind == "variable" and self.release < DESCRIPTIONS_STORED
+        return ("description",) if forgets and resource.fields.get("description") else ()
+
     def create_request(self, resource: Resource) -> Request:
         """POST with every declared field."""
-        path = path_of(resource.key).rpartition("/")[0]
-        return Request("POST", path, body=self.body(resource, tuple(resource.fields)))
+        collection = BY_NAME[resource.key.kind].collection
+        return Request("POST", f"/{collection}", body=self.body(resource, tuple(resource.fields)))
 
     def update_request(self, resource: Resource, names: tuple[str, ...]) -> Request:
         """PATCH with a comma-joined mask: of a repeated one only the last name counts."""

@@ -8,7 +8,7 @@ from reconciler.dialects.base import FIRST_PAGE, Dialect, path_of
 from reconciler.errors import BadAnswer, Rejected
 from reconciler.kinds import BY_NAME, Kind, is_empty
 from reconciler.model import Key, Resource
-from reconciler.plan import Change
+from reconciler.plan import Action, Change
 
 PATTERNS = {
     "variable": "variable_key_pattern",
@@ -20,6 +20,8 @@ MASKS_IN_BULK = (3, 2)
 
 CLAMPS_PAGES = (3, 1)
 """The first release that cuts pages at 100 rows."""
+
+HTTP_BAD_REQUEST = 400
 
 INFINITE_POOLS = (3, 2)
 """The first release that can show a pool without a limit."""
@@ -56,27 +58,30 @@ class V2(Dialect):
 
     def update_request(self, resource: Resource, names: tuple[str, ...]) -> Request:
         """PATCH with a repeated mask: of a comma-joined one nothing is changed, with 200."""
+        key = resource.key
         body = self.body(resource, tuple(dict.fromkeys((*self._demanded(resource), *names))))
-        if resource.key.kind == "pool":
+        if key.kind == "pool":
             body.setdefault("include_deferred", BY_NAME["pool"].field("include_deferred").default)
-        if self.fits_path(resource.key):
-            return Request("PATCH", path_of(resource.key), {"update_mask": names}, body)
+        if self.fits_path(key):
+            return Request("PATCH", path_of(key), {"update_mask": names}, body)
         mask = {"update_mask": list(names)} if self.release >= MASKS_IN_BULK else {}
         action = {"action": "update", "action_on_non_existence": "fail", "entities": [body], **mask}
-        return _bulk(BY_NAME[resource.key.kind], action)
+        return _bulk(BY_NAME[key.kind], action)
 
     def _demanded(self, resource: Resource) -> tuple[str, ...]:
         """What the body must hold beside the changed fields, whatever the mask says (422)."""
         required = BY_NAME[resource.key.kind].required
-        if self.fits_path(resource.key) or self.release >= MASKS_IN_BULK:
+        if self._heeds_mask(resource.key):
             return required
-        return tuple(
-            dict.fromkeys((*required, *self._lost_in_bulk(resource.key.kind) & resource.fields.keys()))
-        )
+        return (*required, *(name for name in self._lost_in_bulk(resource.key) if name in resource.fields))
 
-    def _lost_in_bulk(self, kind: str) -> set[str]:
+    def _heeds_mask(self, key: Key) -> bool:
+        """Whether an update leaves alone what its mask does not name."""
+        return self.fits_path(key) or (self.release >= MASKS_IN_BULK and key.kind != "connection")
+
+    def _lost_in_bulk(self, key: Key) -> tuple[str, ...]:
         """Fields that a bulk update without a mask resets when they are left out (Airflow 3.0)."""
-        return {"variable": {"description"}, "pool": {"include_deferred"}}.get(kind, set())
+        return {"variable": ("description",), "pool": ("include_deferred",)}.get(key.kind, ())
 
     def delete_request(self, key: Key) -> Request:
         """DELETE, or one bulk action where the id fits no path."""
@@ -97,10 +102,11 @@ class V2(Dialect):
         """The object in the answer; a bulk answer names only ids, and its 200 may hide a failure."""
         if self.fits_path(key):
             return super().written(key, body)
-        results = [one for one in body.values() if one] if isinstance(body, dict) else []
-        for error in (error for result in results for error in result.get("errors", [])):
-            raise Rejected(f"the bulk call failed for {key}", int(error.get("status_code", 400)))
-        if not any(key.id in result.get("success", []) for result in results):
+        results = body.values() if isinstance(body, dict) else ()
+        told = [one for one in results if isinstance(one, dict)]
+        for error in (error for one in told for error in one.get("errors") or ()):
+            raise Rejected(f"the bulk call failed for {key}", _status_in(error))
+        if not any(key.id in (one.get("success") or ()) for one in told):
             raise BadAnswer(f"the bulk answer does not mention {key}")
         return None
 
@@ -117,19 +123,34 @@ class V2(Dialect):
         """What no request of this version can express."""
         if change.key == Key("pool", "default_pool") and "description" in change.changed:
             return "Airflow 3 refuses to change the description of default_pool"
-        if desired and current and not self.fits_path(change.key) and self.release < MASKS_IN_BULK:
-            return self._loss(desired, current)
+        if change.action is Action.UPDATE and desired and current and not self._heeds_mask(change.key):
+            return self._overwritten(change, desired) or self._loss(desired, current)
+        return None
+
+    def _overwritten(self, change: Change, desired: Resource) -> str | None:
+        """An ignored field that a bulk update would set to its declared value."""
+        for name in self._demanded(desired):
+            if name in desired.ignore and name not in change.changed:
+                return self._too_much(desired.key, f"overwrite the {name}", f"do not ignore its {name}")
         return None
 
     def _loss(self, desired: Resource, current: Resource) -> str | None:
         """An undeclared field that a bulk update would reset."""
-        for name in sorted(self._lost_in_bulk(desired.key.kind) - desired.fields.keys()):
-            if not is_empty(current.fields.get(name)) and current.fields.get(name) is not False:
-                return (
-                    f"Airflow {self.version} would reset the {name} of {desired.key}, "
-                    f"whose path is too long for a PATCH of its own: declare its {name}"
-                )
+        for name in self._lost_in_bulk(desired.key):
+            live = current.fields.get(name)
+            if name not in desired.fields and not is_empty(live) and live is not False:
+                return self._too_much(desired.key, f"reset the {name}", f"declare its {name}")
         return None
+
+    def _too_much(self, key: Key, what: str, fix: str) -> str:
+        return (
+            f"Airflow {self.version} would {what} of {key}, whose path is too long for its own PATCH: {fix}"
+        )
+
+
+def _status_in(error: Any) -> int:
+    status = error.get("status_code") if isinstance(error, dict) else None
+    return status if isinstance(status, int) else HTTP_BAD_REQUEST
 
 
 def _bulk(kind: Kind, action: dict[str, Any]) -> Request:

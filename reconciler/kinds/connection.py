@@ -1,8 +1,9 @@
 import json
 from typing import Any
 
+from reconciler.kinds.json_text import canonical
 from reconciler.kinds.table import Field, Kind, is_empty, pair_plain
-from reconciler.model import MASK, Sealed
+from reconciler.model import MASK, Sealed, Secret
 
 CONNECTION_TYPES = frozenset(
     """
@@ -32,7 +33,10 @@ def as_object(extra: Any) -> Any:
 
 def pair_extra(declared: Any, live: Any) -> tuple[Any, Any]:
     """Both sides parsed; ``null``, ``""`` and ``{}`` are one. A server shows ``extra`` re-serialised."""
-    return as_object(declared), as_object(live)
+    theirs = as_object(live)
+    if isinstance(declared, Secret):
+        return declared.spelled(canonical), (None if theirs is None else canonical(theirs))
+    return as_object(declared), theirs
 
 
 def pair_password(declared: Any, live: Any) -> tuple[Any, Any]:

@@ -1,0 +1,47 @@
+"""Text that holds JSON, as Airflow stores and shows it."""
+
+import json
+from typing import Any
+
+from reconciler.model import MASK
+
+NO_DOCUMENT = object()
+"""Stands for a text that is no JSON, or whose JSON Airflow shows exactly as it is stored."""
+
+
+def stored_text(value: Any) -> str:
+    """The text that Airflow stores for a declared value: strings as they are, anything else as JSON."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def strict_json(text: str) -> Any:
+    """What ``text`` denotes as JSON (RFC 8259, so without NaN), or NO_DOCUMENT."""
+
+    def refuse(constant: str) -> Any:
+        raise ValueError(constant)
+
+    try:
+        return json.loads(text, parse_constant=refuse)
+    except (ValueError, RecursionError):
+        return NO_DOCUMENT
+
+
+def document(value: Any) -> Any:
+    """``value`` as the object, array or float it denotes, or NO_DOCUMENT if it is anything else.
+
+    Airflow 3 parses and re-serialises just these three on display (blanks, escapes and the spelling of
+    floats change); every other text it shows as stored.
+    """
+    parsed = strict_json(value) if isinstance(value, str) else value
+    return parsed if isinstance(parsed, dict | list | float) else NO_DOCUMENT
+
+
+def canonical(value: Any) -> str:
+    """A document in its one spelling, any other text unchanged; a leaf that is masked whole is a bare mask.
+
+    Bare, because the mask may stand for a number, an object or an array as well as for a string.
+    """
+    parsed = document(value)
+    if parsed is NO_DOCUMENT:
+        return stored_text(value)
+    return json.dumps(parsed, sort_keys=True, ensure_ascii=False).replace(f'"{MASK}"', MASK)

@@ -1,0 +1,133 @@
+from typing import Any
+
+import pytest
+
+from reconciler.backends import NotJson, Response
+from reconciler.errors import AccessDenied, BadAnswer, Rejected, ServerFailed
+from reconciler.kinds import KINDS, kind_named
+from reconciler.model import Hidden, Key
+from tests.core.samples import connection, state
+from tests.core.scripted import Answer, gone, ok, page, pools, scripted
+
+POOL = [kind_named("pool")]
+NAMES = [f"p{index:03}" for index in range(250)]
+
+
+def test_pages_are_read_by_the_rows_received() -> None:
+    airflow, backend = scripted(
+        "2.11.2",
+        pools(*NAMES[:100], total=250),
+        pools(*NAMES[100:130], total=250),
+        pools(*NAMES[130:], total=250),
+    )
+    reading = airflow.read(POOL, {})
+    assert [request.query["offset"] for request in backend.requests] == ["0", "100", "130"]
+    assert [key.id for key in reading.state] == NAMES
+    assert (reading.totals, reading.first_pages) == ({"pool": 250}, {"pool": 100})
+
+
+def test_an_empty_listing_is_one_call() -> None:
+    airflow, backend = scripted("3.3.1", pools())
+    reading = airflow.read(POOL, {})
+    assert (reading.state, reading.totals, reading.first_pages) == ({}, {"pool": 0}, {"pool": 0})
+    assert len(backend.requests) == 1
+
+
+def test_every_kind_is_listed_in_the_order_of_creation() -> None:
+    airflow, backend = scripted("3.3.1", page("pools", []), page("variables", []), page("connections", []))
+    airflow.read(KINDS, {})
+    assert [path for _, path in backend.asked] == ["/pools", "/variables", "/connections"]
+
+
+ODD_LISTINGS: list[list[Answer]] = [
+    [pools("a", total=2), pools(total=2)],
+    [pools(total=5)],
+    [pools("a", "b", total=1)],
+    [pools("a", total=0)],
+    [pools("a", total=-1)],
+    [pools("a", total=3), pools("b", "c", total=4)],
+    [pools("a", total=3), pools("b", "c", total=2)],
+    [pools("a", "a")],
+    [pools("a", "b", total=4), pools("b", "c", total=4)],
+    [pools("a", total=3), pools("b", "c", "d", total=3)],
+    [Response(200, {"pools": []})],
+    [Response(200, {})],
+    [Response(200)],
+    [Response(200, NotJson("<html>"))],
+    [BadAnswer("cut short")],
+]
+
+
+@pytest.mark.parametrize("odd", ODD_LISTINGS)
+def test_a_listing_that_contradicts_itself_is_read_again_and_then_believed(odd: list[Answer]) -> None:
+    airflow, _ = scripted("3.3.1", *odd, *odd, pools("a", "b"))
+    assert [key.id for key in airflow.read(POOL, {}).state] == ["a", "b"]
+
+
+@pytest.mark.parametrize("odd", ODD_LISTINGS)
+def test_a_listing_that_contradicts_itself_three_times_is_an_error(odd: list[Answer]) -> None:
+    airflow, backend = scripted("3.3.1", *odd, *odd, *odd)
+    with pytest.raises(BadAnswer):
+        airflow.read(POOL, {})
+    assert backend.answers == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"), [(Response(500), ServerFailed), (Response(403), AccessDenied), (gone(), Rejected)]
+)
+def test_a_refused_listing_is_not_read_again(answer: Response, error: type[Exception]) -> None:
+    airflow, backend = scripted("3.3.1", answer)
+    with pytest.raises(error):
+        airflow.read(POOL, {})
+    assert len(backend.requests) == 1
+
+
+def connections(*names: str) -> Response:
+    return page("connections", [{"connection_id": name, "conn_type": "http"} for name in names])
+
+
+def detail(name: str, extra: str) -> Response:
+    return ok(connection_id=name, conn_type="http", extra=extra)
+
+
+def test_airflow_2_is_asked_for_the_details_of_declared_extras_only() -> None:
+    desired = state(connection("a", extra={"x": 1}), connection("b"), connection("new", extra={}))
+    airflow, backend = scripted("2.11.2", connections("a", "b", "theirs"), detail("a", "{}"))
+    current = airflow.read([kind_named("connection")], desired).state
+    assert backend.asked == [("GET", "/connections"), ("GET", "/connections/a")]
+    assert current[Key("connection", "a")].fields == {
+        "conn_type": "http",
+        "extra": "{}",
+        "password": Hidden("hidden"),
+    }
+    assert "extra" not in current[Key("connection", "b")].fields
+    assert len(current) == 3
+
+
+def test_a_connection_that_goes_while_it_is_read_is_gone() -> None:
+    desired = state(connection("a", extra={"x": 1}))
+    airflow, _ = scripted("2.11.2", connections("a"), gone())
+    reading = airflow.read([kind_named("connection")], desired)
+    assert reading.state == {}
+    assert reading.totals == {"connection": 1}
+
+
+def test_airflow_3_needs_no_details() -> None:
+    desired = state(connection("a", extra={"x": 1}))
+    airflow, backend = scripted("3.3.1", connections("a"))
+    airflow.read([kind_named("connection")], desired)
+    assert len(backend.requests) == 1
+
+
+@pytest.mark.parametrize(("answer", "found"), [(ok(name="p", slots=2), {"slots": 2}), (gone(), None)])
+def test_one_resource_is_found_or_not(answer: Response, found: Any) -> None:
+    airflow, _ = scripted("3.3.1", answer)
+    resource = airflow.find(Key("pool", "p"))
+    assert (resource and resource.fields) == found
+
+
+def test_what_must_be_there_and_is_not_is_an_error() -> None:
+    airflow, _ = scripted("3.3.1", gone())
+    with pytest.raises(Rejected, match="it is not there") as caught:
+        airflow.expect(airflow.dialect.get_request(Key("pool", "p")))
+    assert caught.value.status == 404
