@@ -14,7 +14,7 @@ PATH_LIMIT = 64
 class JsonText:
     """A value whose JSON text is to stand in a request body, secrets within it included."""
 
-    value: Any
+    value: Any = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -28,14 +28,14 @@ class Request:
     method: Method
     path: str
     query: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
-    body: Any = None
+    body: Any = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
 class NotJson:
     """Stands for a body that is no JSON; it keeps a short beginning, never shown unscrubbed."""
 
-    excerpt: str
+    excerpt: str = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Response:
     """What Airflow answered: its own status, and the body as JSON (``None`` where it is empty)."""
 
     status: int
-    body: Any = None
+    body: Any = field(default=None, repr=False)
 
 
 def why_unreachable(error: BaseException) -> str:

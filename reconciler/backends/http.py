@@ -95,5 +95,5 @@ def _decoded(data: bytes) -> Any:
         return None
     try:
         return json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         return NotJson(data[:80].decode(errors="replace"))

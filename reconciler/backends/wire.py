@@ -1,9 +1,9 @@
 """What goes over the wire: the one module in which secrets are unwrapped."""
 
-import json
 from typing import Any
 
 from reconciler.backends import JsonText
+from reconciler.kinds.json_text import stored_text
 from reconciler.model import Secret
 
 
@@ -12,13 +12,9 @@ def encode(body: Any) -> Any:
     if isinstance(body, Secret):
         return body.reveal()
     if isinstance(body, JsonText):
-        return _text(encode(body.value))
+        return stored_text(encode(body.value))
     if isinstance(body, dict):
         return {name: encode(item) for name, item in body.items()}
     if isinstance(body, list | tuple):
         return [encode(item) for item in body]
     return body
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

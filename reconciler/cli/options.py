@@ -67,7 +67,9 @@ only = click.option(
 )
 
 resend = click.option(
-    "--resend-secrets", is_flag=True, help="Send secrets again that cannot be compared with what is there."
+    "--resend-secrets",
+    is_flag=True,
+    help="Send again what cannot be compared; an empty password then replaces its connection.",
 )
 
 

@@ -93,7 +93,7 @@ class Output:
 
     def tick(self, text: str) -> None:
         """A passing line on stderr that the next one overwrites."""
-        sys.stderr.write(f"\r\x1b[K{neutral(text)}")
+        sys.stderr.write(f"\r\x1b[K{self.clean(text)}")
         sys.stderr.flush()
         self._ticking = True
 
