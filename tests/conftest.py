@@ -1,18 +1,45 @@
+import contextlib
+import re
 from collections.abc import Iterator
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]  # it has no stubs
 
-from tests.rig.airflow_server import Server, running
+from tests.rig.airflow_server import OneAtATime, Server
+from tests.rig.versions import RELEASES
+
+VERSION = re.compile(rf"\[[^]]*?(?<![\d.])({'|'.join(map(re.escape, RELEASES))})(?![\d.])")
+
+
+class ByRelease(LoadScopeScheduling):  # type: ignore[misc]  # untyped, as above
+    """Keeps the tests of one Airflow on one worker, told by the version among a test's parameters.
+
+    This is what ``xdist_group`` marks ask for; pytest-xdist 3.8 looks for them where pytest 9.2 no longer
+    keeps them, and hands out every test on its own.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        found = VERSION.search(nodeid)
+        return found[1] if found else nodeid
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadScopeScheduling | None:
+    return ByRelease(config, log) if config.getoption("dist") == "loadgroup" else None
 
 
 @pytest.fixture(scope="session")
-def airflow(request: pytest.FixtureRequest) -> Iterator[Server | None]:
-    """A real Airflow of the version given as (indirect) parameter, one at a time in each process.
+def airflows() -> Iterator[OneAtATime]:
+    """Starts real Airflows; to ask for another version stops the one before."""
+    with contextlib.closing(OneAtATime()) as servers:
+        yield servers
 
-    Tests of one version share it, so they reset it before they begin. ``None`` starts nothing.
+
+@pytest.fixture
+def airflow(request: pytest.FixtureRequest, airflows: OneAtATime) -> Server | None:
+    """A real Airflow of the version given as (indirect) parameter; ``None`` starts nothing.
+
+    Tests of one version share it, so they reset it before they begin. It is no fixture of the session
+    itself, as such a one is torn down whenever any parameter beside the version changes.
     """
-    if request.param is None:
-        yield None
-        return
-    with running(request.param) as server:
-        yield server
+    return None if request.param is None else airflows.server(request.param)

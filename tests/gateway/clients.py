@@ -6,7 +6,7 @@ import sys
 import tomllib
 from pathlib import Path
 
-from tests.rig.install import _locked, _run, _uv
+from tests.rig.install import locked, run, uv
 
 PINS = Path(__file__).with_name("clients.toml")
 
@@ -15,7 +15,7 @@ def binaries(name: str) -> Path:
     """The ``bin`` folder of a client's environment, installed now if it is missing or was cut short."""
     pins = tomllib.loads(PINS.read_text(encoding="utf-8"))[name]
     folder = _cache() / f"{name}-{pins['version']}"
-    with _locked(folder.with_name(f"{folder.name}.lock")):
+    with locked(folder.with_name(f"{folder.name}.lock")):
         if not (folder / ".complete").exists():
             _make(folder, f"{name}=={pins['version']}", pins["exclude_newer"])
     return folder / "bin"
@@ -28,8 +28,8 @@ def _cache() -> Path:
 
 def _make(folder: Path, requirement: str, exclude_newer: str) -> None:
     shutil.rmtree(folder, ignore_errors=True)
-    _run([_uv(), "venv", "--quiet", "--no-config", "--python", sys.executable, str(folder)], os.environ)
+    run([uv(), "venv", "--quiet", "--no-config", "--python", sys.executable, str(folder)], os.environ)
     python = str(folder / "bin" / "python")
-    install = [_uv(), "pip", "install", "--quiet", "--python", python, "--exclude-newer", exclude_newer]
-    _run([*install, requirement], os.environ)
+    install = [uv(), "pip", "install", "--quiet", "--python", python, "--exclude-newer", exclude_newer]
+    run([*install, requirement], os.environ)
     (folder / ".complete").touch()

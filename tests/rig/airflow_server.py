@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -69,6 +69,36 @@ def running(version: str) -> Iterator[Server]:
         shutil.copy(made.database, home / "airflow.db")
         with _process(made, home) as server:
             yield server
+
+
+class OneAtATime:
+    """Keeps the server that was asked for last; a version that did not start is not tried again."""
+
+    def __init__(self) -> None:
+        self._stack = ExitStack()
+        self._current: Server | None = None
+        self._failed: dict[str, RuntimeError] = {}
+
+    def server(self, version: str) -> Server:
+        """The running server of ``version``; raises RuntimeError where it does not start."""
+        if version in self._failed:
+            raise self._failed[version]
+        if self._current is None or self._current.version != version:
+            self._current = self._started(version)
+        return self._current
+
+    def _started(self, version: str) -> Server:
+        self.close()
+        try:
+            return self._stack.enter_context(running(version))
+        except RuntimeError as error:
+            self._failed[version] = error
+            raise
+
+    def close(self) -> None:
+        """Stops whatever runs."""
+        self._current = None
+        self._stack.close()
 
 
 def _fast_folder() -> str | None:

@@ -80,7 +80,7 @@ def installed(release: Release) -> Installed:
     """The installation of ``release``, made now if it is missing or was cut short."""
     name = f"{release.version}-{release.digest}-{RECIPE}"
     made = Installed(release, _cache() / name)
-    with _locked(_cache() / f"{name}.lock"):
+    with locked(_cache() / f"{name}.lock"):
         if not made.marker.exists():
             _make(made)
     return made
@@ -92,7 +92,7 @@ def _cache() -> Path:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def locked(path: Path) -> Iterator[None]:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)  # the kernel releases it however this process ends
@@ -109,9 +109,9 @@ def _make(made: Installed) -> None:
 def _make_venv(made: Installed) -> None:
     venv, release = str(made.folder / "venv"), made.release
     options = ["--quiet", "--no-python-downloads", "--python"]
-    _run([_uv(), "venv", *options, _python(), venv], os.environ)
+    run([uv(), "venv", *options, _python(), venv], os.environ)
     pins = ["--exclude-newer", release.exclude_newer, *release.requirements]
-    _run([_uv(), "pip", "install", *options, venv, *pins], os.environ)
+    run([uv(), "pip", "install", *options, venv, *pins], os.environ)
 
 
 def _python() -> str:
@@ -119,23 +119,23 @@ def _python() -> str:
     return sys.executable if here == PYTHON else PYTHON
 
 
-def _uv() -> str:
+def uv() -> str:
     beside = Path(sys.executable).with_name("uv")
-    uv = str(beside) if beside.exists() else shutil.which("uv")
-    if uv is None:
+    found = str(beside) if beside.exists() else shutil.which("uv")
+    if found is None:
         raise RuntimeError(f"uv is neither beside {sys.executable} nor on PATH; run make setup")
-    return uv
+    return found
 
 
 def _make_database(made: Installed) -> None:
     home = made.database.parent
     home.mkdir()
     environ, airflow = made.environ(home), str(made.binaries / "airflow")
-    _run([airflow, "db", "migrate"], environ)
+    run([airflow, "db", "migrate"], environ)
     if made.release.major == 2:
         names = ["--firstname", "a", "--lastname", "b", "--email", "a@example.org"]
         login = ["--username", USERNAME, "--password", PASSWORD, "--role", "Admin"]
-        _run([airflow, "users", "create", *login, *names], environ)
+        run([airflow, "users", "create", *login, *names], environ)
         _cheapen_password(made.database)
 
 
@@ -146,7 +146,7 @@ def _cheapen_password(database: Path) -> None:
         connection.execute("UPDATE ab_user SET password = ?", (f"pbkdf2:sha256:1$salt${digest}",))
 
 
-def _run(command: list[str], environ: Mapping[str, str]) -> None:
+def run(command: list[str], environ: Mapping[str, str]) -> None:
     done = subprocess.run(
         command,
         env=dict(environ),
