@@ -33,17 +33,19 @@ def test_all_examples_are_valid(environments: Path, capfd: pytest.CaptureFixture
     assert capfd.readouterr() == ("dev: ok, 11 resources\nprod: ok, 13 resources\n", "")
 
 
-def test_dev_is_planned_applied_and_then_in_sync(
-    environments: Path, capfd: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(("name", "airflow", "created"), [("dev", "3.3.1", 10), ("prod", "2.11.2", 12)])
+def test_every_example_is_planned_applied_and_then_in_sync(
+    environments: Path, capfd: pytest.CaptureFixture[str], name: str, airflow: str, created: int
 ) -> None:
-    dev = str(environments / "dev")
+    folder = str(environments / name)
 
-    assert run(["plan", dev, "--format", "json"]) == 0
+    assert run(["plan", folder, "--format", "json"]) == 0
     (planned,) = json.loads(capfd.readouterr().out)["environments"]
-    assert planned["summary"]["create"] == 10
+    assert planned["airflow_version"] == airflow
+    assert planned["summary"]["create"] == created
     assert planned["summary"]["update"] == 1, "default_pool is there already"
-    assert run(["apply", dev, "--yes"]) == 0
-    assert run(["plan", dev, "--detailed-exitcode"]) == 0
+    assert run(["apply", folder, "--yes"]) == 0
+    assert run(["plan", folder, "--detailed-exitcode"]) == 0
     out, err = capfd.readouterr()
     assert not any(value in out + err for value in SECRETS.values())
 
@@ -64,7 +66,10 @@ def test_dev_overrides_what_base_declares(environments: Path) -> None:
     assert dev.authoritative(Key("variable", "etl_anything"))
 
 
-def test_prod_is_an_mwaa_environment_of_one_account(environments: Path) -> None:
+def test_prod_adds_to_what_base_declares_and_is_ready_for_mwaa(environments: Path) -> None:
+    file = environments / "prod" / "environment.yaml"
+    sandbox, mwaa = (line for line in file.read_text().splitlines(keepends=True) if "target: " in line)
+    file.write_text(file.read_text().replace(sandbox, "").replace(mwaa, mwaa.removeprefix("# ")))
     prod = loaded(environments / "prod")
 
     assert prod.target == MwaaTarget("eu-west-1", "prod-airflow", account="123456789012")
