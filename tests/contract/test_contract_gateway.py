@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -47,6 +48,31 @@ class Forwarded:
     put: Callable[[Backend], None]
 
 
+@dataclass(frozen=True)
+class Respelled:
+    """Sends other secrets than the cases hold and reads them back.
+
+    Airflow remembers the passwords it has seen until it is restarted, and this server has seen them.
+    """
+
+    backend: Backend
+    roots = ("",)
+    path_limit = None
+
+    def send(self, request: Request) -> Response:
+        query, body = _respelled([dict(request.query), request.body], "zq-", "zg-")
+        response = self.backend.send(Request(request.method, request.path, query, body))
+        return Response(response.status, _respelled(response.body, "zg-", "zq-"))
+
+
+def _respelled(value: Any, old: str, new: str) -> Any:
+    if isinstance(value, str):
+        return value.replace(old, new)
+    if isinstance(value, dict):
+        return {name: _respelled(item, old, new) for name, item in value.items()}
+    return [_respelled(item, old, new) for item in value] if isinstance(value, list) else value
+
+
 class Exchangeable:
     """A backend that forwards to whatever was put into it last."""
 
@@ -74,7 +100,7 @@ def forwarded() -> Iterator[Forwarded]:
 def behind_gateway(forwarded: Forwarded, version: str, fresh: Callable[[], Backend]) -> System:
     def start() -> Backend:
         forwarded.put(fresh())
-        return forwarded.client
+        return Respelled(forwarded.client)
 
     return System(version, start)
 

@@ -100,6 +100,11 @@ def test_a_missing_or_malformed_date_is_refused(date: str | None) -> None:
     assert refusal(changed(request, x_amz_date=date)).startswith("IncompleteSignatureException")
 
 
+@pytest.mark.parametrize("token", [None, "testing"])
+def test_a_key_whose_secret_is_its_own_id_needs_no_introduction(token: str | None) -> None:
+    assert verify(signed("testing", "testing", token), KEYS, datetime.now(UTC)) == "eu-west-1"
+
+
 def test_an_unknown_key_is_an_unrecognized_client() -> None:
     assert refusal(signed(key="AKOTHER")).startswith("UnrecognizedClientException")
 
