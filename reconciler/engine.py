@@ -123,7 +123,7 @@ def setting_warnings(environment: Environment) -> list[str]:
 def drift_of(planned: Planned) -> Plan:
     """The plan told from the other side: what was written is ``before``, what lives now is ``after``.
 
-    Without a ledger the manifests are the record of what was written.
+    Without a ledger the manifests are the record of what was written, and remain the reason of an update.
     """
     difference = planned.plan.difference
     changes = tuple(_as_drift(change) for change in difference.changes)
@@ -136,7 +136,6 @@ def _as_drift(change: Change) -> Change:
     turned = tuple(replace(one, before=one.after, after=one.before) for one in change.fields)
     return replace(
         change,
-        reason="drift" if change.fields else change.reason,
         fields=turned,
         digest_before=change.digest_after,
         digest_after=change.digest_before,

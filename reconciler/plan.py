@@ -18,7 +18,7 @@ from reconciler.errors import Origin
 from reconciler.kinds import BY_NAME
 from reconciler.model import Key, Resource, State
 
-Reason = Literal["manifest", "drift", "missing", "secret_resend", "absent", "authoritative"]
+Reason = Literal["manifest", "missing", "secret_resend", "absent", "authoritative"]
 
 
 class Action(Enum):

@@ -208,7 +208,7 @@ def test_drift_tells_what_changed_and_what_is_missing(tool: Tool, world: World) 
     assert drift.code == 2
     assert drift.document["format"] == "reconciler.drift/1"
     pool, variable = drift.environment["changes"]
-    assert (pool["id"], pool["reason"]) == ("etl", "drift")
+    assert (pool["id"], pool["reason"]) == ("etl", "manifest")
     assert pool["fields"] == [{"path": ["slots"], "before": 16, "after": 99, "secret": False}]
     assert (variable["id"], variable["reason"]) == ("flag", "missing")
     assert drift.writes == []
