@@ -71,7 +71,7 @@ class Airflow:
         first = 0
         while total is None or len(rows) < total:
             request = self.dialect.list_request(kind, len(rows))
-            page = self.dialect.page(kind, self.expect(request).body)
+            page = self.dialect.page(kind, self.expect(request, Key(kind.name, "")).body)
             first = first or len(page.rows)
             rows += page.rows
             if total not in {None, page.total} or len(rows) > page.total:

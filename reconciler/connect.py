@@ -28,7 +28,7 @@ def connect(target: Target, resolve: Callable[[Secret], Secret]) -> Backend:
             from reconciler.sandbox.emulator import Emulator  # noqa: PLC0415 - only where it is used
 
             version = Emulator.newest(target.airflow)
-            return Emulator(Path(target.file), version, enforce_path_limit=True)
+            return Emulator(Path(target.folder) / target.file, version, enforce_path_limit=True)
 
 
 def default_rate(target: Target) -> float | None:

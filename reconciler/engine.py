@@ -7,8 +7,8 @@ from fnmatch import fnmatchcase
 from functools import partial
 
 from reconciler.airflow import Airflow, Reading
-from reconciler.backends import Backend
-from reconciler.dialects import Dialect
+from reconciler.backends import PATH_LIMIT, Backend
+from reconciler.dialects import Dialect, dialect_for
 from reconciler.errors import AirflowError, ManifestError, Origin, Problem, Refused, SecretError, UsageError
 from reconciler.kinds import BY_NAME, KINDS, Kind
 from reconciler.manifests import Environment
@@ -19,7 +19,11 @@ from reconciler.report import Report
 from reconciler.seal import Fingerprint, seal
 from reconciler.secrets import Secrets
 from reconciler.session import Call, Session, identify
+from reconciler.targets import MwaaTarget, SandboxTarget
 from reconciler.writer import Writer
+
+NEWEST = {2: "2", 3: "3.99"}
+"""What stands for a version of which only the major number is known: no release has fewer limits."""
 
 WITHOUT_EFFECT = {"ledger", "fingerprint_key", "adopt"}
 """Settings that only mean something with a ledger, which this version does not keep: less is deleted."""
@@ -113,6 +117,22 @@ def refuse_settings(environment: Environment) -> None:
         raise UsageError(f"{environment.name} sets {', '.join(unsafe)}, which this version does not know")
 
 
+def check_offline(environment: Environment) -> Environment:
+    """The environment itself, if nothing is wrong that can be known without asking it.
+
+    Raises as ``plan_environment``: UsageError for settings, and ManifestError for what the server cannot
+    hold where the target itself names its major version.
+    """
+    refuse_settings(environment)
+    target = environment.target
+    if not isinstance(target, MwaaTarget) and target.airflow is not None:
+        limit = PATH_LIMIT if isinstance(target, SandboxTarget) else None
+        dialect = dialect_for(NEWEST[target.airflow], limit)
+        if dialect is not None:
+            _raise_refusals(_refusals(dialect, environment.desired))
+    return environment
+
+
 def setting_warnings(environment: Environment) -> list[str]:
     """What to say about settings that this version leaves without effect."""
     idle = sorted(environment.settings & WITHOUT_EFFECT)
@@ -172,10 +192,13 @@ def _raise_refusals(found: Iterator[tuple[Origin | None, str]]) -> None:
 
 
 def _check_selection(environment: Environment, selection: Selection, current: State) -> None:
-    known = [*environment.desired, *environment.absent, *current]
+    known = [key for key in (*environment.desired, *environment.absent, *current) if key in selection]
     for pattern in selection.only:
         if not any(fnmatchcase(str(key), pattern) for key in known):
             raise UsageError(f"--only {pattern} matches nothing in {environment.name}; it is KIND/ID")
+    if selection.kinds and not known:
+        kinds = ", ".join(sorted(selection.kinds))
+        raise UsageError(f"--kind {kinds} matches nothing in {environment.name}")
 
 
 def _violations(difference: Difference, desired: State) -> Iterator[Violation]:

@@ -16,7 +16,7 @@ ReconcilerError                 1   usage, files, credentials, server
 │   └── BadAnswer               1   not JSON, cut short, not the documented shape, inconsistent pages
 ├── Refused                     3   the program declines to act
 │   └── WrongAccount            3   credentials of another AWS account than the target names
-└── NotConverged                4   something was written and something was not
+└── Unexpected                  1   a mistake in this program
 """
 
 from collections.abc import Iterable
@@ -134,7 +134,10 @@ class WrongAccount(Refused):
     """The credentials belong to another AWS account than the target names."""
 
 
-class NotConverged(ReconcilerError):
-    """Something was written and something was not; run again."""
+class Unexpected(ReconcilerError):
+    """A mistake in this program; what caused it might quote values and is only shown on request."""
 
-    exit_code = 4
+    def __init__(self, cause: BaseException) -> None:
+        what = f"unexpected {type(cause).__name__}"
+        super().__init__(f"{what}; --traceback shows where (it may show values too)")
+        self.__cause__ = cause

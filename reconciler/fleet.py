@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from reconciler.errors import ReconcilerError, UsageError
+from reconciler.errors import ReconcilerError, Unexpected, UsageError
 from reconciler.manifests import Environment
 
 T = TypeVar("T")
@@ -25,11 +25,13 @@ class Result(Generic[T]):
 
 
 def attempt(name: str, work: Callable[[], T]) -> Result[T]:
-    """The result of ``work``; an error of this program becomes part of it."""
+    """The result of ``work``; whatever goes wrong becomes part of it, so that other environments go on."""
     try:
         return Result(name, value=work())
     except ReconcilerError as error:
         return Result(name, error=error)
+    except Exception as error:  # noqa: BLE001 - as above
+        return Result(name, error=Unexpected(error))
 
 
 def then(result: Result[T], work: Callable[[T], U]) -> Result[U]:
@@ -44,8 +46,9 @@ def folders(patterns: Iterable[str]) -> list[Path]:
     """The environment folders that arguments name; raises UsageError for a glob that matches none."""
     found: list[Path] = []
     for pattern in patterns:
-        if not any(character in pattern for character in "*?["):
-            found.append(Path(pattern))
+        if Path(pattern).exists() or not any(character in pattern for character in "*?["):
+            path = Path(pattern)
+            found.append(path.parent if path.name == "environment.yaml" and path.is_file() else path)
             continue
         root = Path("/") if Path(pattern).is_absolute() else Path()
         relative = str(Path(pattern).relative_to("/")) if Path(pattern).is_absolute() else pattern

@@ -52,7 +52,10 @@ class Session:
     writes: int = field(default=0, init=False)
 
     def send(self, request: Request, key: Key | None = None, fields: tuple[str, ...] = ()) -> Response:
-        """The answer to one request where it is 2xx or 404; anything else raises an AirflowError."""
+        """The answer to one request where it is 2xx or 404; anything else raises an AirflowError.
+
+        ``key`` is what the request is about, for the log; its id is empty where it is about a whole kind.
+        """
         self.pace()
         self._count(request)
         started = time.monotonic()
@@ -63,7 +66,7 @@ class Session:
         finally:
             elapsed = (time.monotonic() - started) * 1000
             kind, id_ = key or (None, None)
-            self.observe(Call(request.method, request.path, kind, id_, fields, status, elapsed))
+            self.observe(Call(request.method, request.path, kind, id_ or None, fields, status, elapsed))
         return judged(request, response)
 
     def _count(self, request: Request) -> None:

@@ -9,6 +9,7 @@ from reconciler.model import Secret
 MWAA_NAME = re.compile(r"[a-zA-Z][0-9a-zA-Z_-]{0,79}\Z")  # botocore's model of MWAA, EnvironmentName
 REGION = re.compile(r"[a-z]{2,5}(-[a-z]+)+-\d+\Z")
 ACCOUNT = re.compile(r"\d{12}\Z")
+ROLE = re.compile(r"arn:[a-z-]+:iam::\d{12}:role/.+\Z")
 FORMS = "write mwaa://REGION/NAME, http(s)://HOST[:PORT][/PREFIX] or sandbox:FILE"
 MAJORS = {"2": 2, "3": 3}
 
@@ -52,6 +53,8 @@ class SandboxTarget:
 
     file: str
     airflow: int = 3
+    folder: str = "."
+    """What ``file`` is relative to."""
 
     def __str__(self) -> str:
         return f"sandbox:{self.file}"
@@ -110,6 +113,12 @@ def _mwaa(region: str, name: str, options: dict[str, str]) -> MwaaTarget:
         )
     if "account" in options and not ACCOUNT.match(options["account"]):
         raise TargetError("account is not a number of 12 digits; write it whole")
+    if "profile" in options and not options["profile"]:
+        raise TargetError("profile is empty; name one, or leave it out")
+    if "role_arn" in options and not ROLE.match(options["role_arn"]):
+        raise TargetError("role_arn is not the ARN of a role; write arn:aws:iam::ACCOUNT:role/NAME")
+    if "endpoint_url" in options and not re.match(r"https?://[^/?#]+", options["endpoint_url"]):
+        raise TargetError("endpoint_url is no URL; write http(s)://HOST[:PORT]")
     return MwaaTarget(region, name, **options)
 
 
@@ -135,6 +144,6 @@ def _http(text: str, options: dict[str, str]) -> HttpTarget:
 
 def _sandbox(file: str, options: dict[str, str]) -> SandboxTarget:
     _known(options, "airflow")
-    if not file:
+    if not file or file.startswith("//"):
         raise TargetError("no file is named; write sandbox:FILE")
     return SandboxTarget(file, _major(options) or 3)

@@ -14,6 +14,8 @@ from reconciler.errors import (
     NotApplied,
     Overtaken,
     Rejected,
+    ServerFailed,
+    Unexpected,
 )
 from reconciler.kinds import BY_NAME
 from reconciler.model import Key, Resource, State, may_be_one
@@ -74,6 +76,10 @@ class Writer:
         except AirflowError as error:
             attempts = self.airflow.session.writes - before
             return Outcome(change, _result(error, attempts), str(error), attempts), error
+        except Exception as error:  # noqa: BLE001 - a mistake here must not hide what has been written
+            attempts = self.airflow.session.writes - before
+            failure = ServerFailed(str(Unexpected(error)))
+            return Outcome(change, _result(failure, attempts), str(failure), attempts), failure
         return Outcome(change, "done", None, self.airflow.session.writes - before, warning), None
 
     def _carry_out(self, change: Change) -> str | None:

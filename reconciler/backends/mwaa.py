@@ -58,12 +58,14 @@ class MwaaBackend:
 
     def __init__(self, target: MwaaTarget) -> None:
         self._target = target
+        subject = "AWS STS" if target.account or target.role_arn else str(target)
         try:
             session = _session(target)
             _check_account(session, target)
+            subject = str(target)
             self._client = _client(session, target)
         except (aws.BotoCoreError, aws.ClientError) as error:
-            raise _translated(error, target) from None
+            raise _translated(error, subject) from None
 
     def send(self, request: Request) -> Response:
         """What Airflow answered, also where boto3 makes an exception of it."""
@@ -72,9 +74,9 @@ class MwaaBackend:
         except aws.ClientError as error:
             if "RestApiStatusCode" in error.response:
                 return _response(error.response)
-            raise _translated(error, self._target) from None
+            raise _translated(error, str(self._target)) from None
         except (aws.BotoCoreError, UnicodeDecodeError) as error:
-            raise _translated(error, self._target) from None
+            raise _translated(error, str(self._target)) from None
         if "RestApiStatusCode" not in answer:
             raise BadAnswer("InvokeRestApi answered without RestApiStatusCode: the answer was cut or no JSON")
         return _response(answer)
@@ -140,7 +142,7 @@ def _config(**options: Any) -> Config:
     )
 
 
-def _translated(error: Exception, target: MwaaTarget) -> AirflowError:
+def _translated(error: Exception, target: str) -> AirflowError:
     if isinstance(error, aws.ClientError):
         return _service_error(error, target)
     if isinstance(error, NO_CREDENTIALS):
@@ -161,7 +163,7 @@ def _cause(error: Exception) -> str:
     return why_unreachable(getattr(error, "kwargs", {}).get("error") or error)
 
 
-def _service_error(error: aws.ClientError, target: MwaaTarget) -> AirflowError:
+def _service_error(error: aws.ClientError, target: str) -> AirflowError:
     code = str(error.response.get("Error", {}).get("Code", ""))
     status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
     said = error.response.get("Error", {}).get("Message") or code

@@ -1,5 +1,6 @@
 """The commands, and the one place where errors become messages and exit codes."""
 
+import io
 import os
 import sys
 import traceback
@@ -55,8 +56,10 @@ def reconciler() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs one command and exits: 1 for usage errors too, never with a traceback unless asked for."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    sys.exit(run(given))
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    sys.exit(run(list(sys.argv[1:] if arguments is None else arguments)))
 
 
 def run(arguments: list[str]) -> int:
@@ -73,6 +76,8 @@ def run(arguments: list[str]) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except OSError as error:
+        return _told(f"error: {error.strerror or type(error).__name__}", 1)
     except Exception as error:  # noqa: BLE001 - the last door: people get a sentence, not a traceback
         return _unexpected(error, shown="--traceback" in arguments)
     return code if isinstance(code, int) else 0

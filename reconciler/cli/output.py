@@ -7,11 +7,17 @@ import re
 import sys
 import unicodedata
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any, TextIO
 from urllib.parse import quote, quote_plus
 
 import click
 
+from reconciler.compare import FieldChange
+from reconciler.plan import Plan
+from reconciler.render import json as as_json
+from reconciler.report import Report
 from reconciler.secrets import Secrets
 
 SHORTEST_SCRUBBED = 6
@@ -51,41 +57,74 @@ def _escaped(character: str) -> str:
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"  # noqa: PLR2004 - a byte
 
 
+def now() -> str:
+    """The time as logs write it."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
 class Output:
     """Where results (stdout) and everything else (stderr) go."""
 
-    def __init__(self, secrets: Secrets, *, colour: bool) -> None:
+    def __init__(self, secrets: Secrets, *, colour: bool, run_id: str | None = None) -> None:
         self._secrets = secrets
+        self._run_id = run_id
         self._colour = colour
         self._ticking = False
 
-    def clean(self, text: str) -> str:
-        """``text`` as it may be shown."""
-        for secret in self._secrets.known():
-            text = secret.erased_from(text, forms)
-        return neutral(text)
-
-    def clean_tree(self, value: Any) -> Any:
-        """A JSON document with secrets scrubbed from its texts; JSON escapes the rest itself."""
+    def scrubbed(self, value: Any) -> Any:
+        """``value`` with every known secret gone from its texts, keys of mappings included."""
         if isinstance(value, str):
             for secret in self._secrets.known():
                 value = secret.erased_from(value, forms)
             return value
         if isinstance(value, dict):
-            return {name: self.clean_tree(item) for name, item in value.items()}
-        return [self.clean_tree(item) for item in value] if isinstance(value, list) else value
+            return {self.scrubbed(name): self.scrubbed(item) for name, item in value.items()}
+        return [self.scrubbed(item) for item in value] if isinstance(value, list) else value
+
+    def plan(self, plan: Plan) -> Plan:
+        """A plan whose values are scrubbed.
+
+        Ids, paths and references stay: they stand in git in clear, and a password as common as
+        ``airflow`` must not make a plan unreadable.
+        """
+        changes = tuple(
+            replace(change, fields=tuple(self._field(field) for field in change.fields))
+            for change in plan.changes
+        )
+        return replace(plan, difference=replace(plan.difference, changes=changes))
+
+    def _field(self, field: FieldChange) -> FieldChange:
+        return replace(field, before=self.scrubbed(field.before), after=self.scrubbed(field.after))
+
+    def report(self, report: Report) -> Report:
+        """A report whose values and explanations are scrubbed."""
+        outcomes = tuple(
+            replace(
+                outcome,
+                change=replace(outcome.change, fields=tuple(map(self._field, outcome.change.fields))),
+                error=self.scrubbed(outcome.error),
+                warning=self.scrubbed(outcome.warning),
+            )
+            for outcome in report.outcomes
+        )
+        plan, error = self.plan(report.plan), self.scrubbed(report.error)
+        return replace(report, plan=plan, outcomes=outcomes, error=error)
+
+    def error(self, name: str, error: BaseException | None) -> dict[str, Any]:
+        """The place of an environment that failed, in a document."""
+        return as_json.error_entry(name, type(error).__name__, self.scrubbed(str(error)))
 
     def result(self, text: str) -> None:
-        """Results go to stdout."""
-        self._write(sys.stdout, self.clean(text))
+        """Results go to stdout; their values have been scrubbed."""
+        self._write(sys.stdout, neutral(text))
 
-    def document(self, document: dict[str, Any]) -> None:
-        """A machine-readable result goes to stdout."""
-        self._write(sys.stdout, as_json(self.clean_tree(document)))
-
-    def note(self, text: str) -> None:
-        """Everything else goes to stderr."""
-        self._write(sys.stderr, self.clean(text) + "\n")
+    def note(self, text: str, level: str = "info") -> None:
+        """Everything else goes to stderr; among JSON logs it is an event like the others."""
+        text = self.scrubbed(text)
+        if self._run_id is None:
+            self._write(sys.stderr, neutral(text) + "\n")
+        else:
+            self.log(json.dumps({"time": now(), "run": self._run_id, "level": level, "message": text}))
 
     def log(self, event: str) -> None:
         """A JSON event a line, on stderr."""
@@ -93,7 +132,7 @@ class Output:
 
     def tick(self, text: str) -> None:
         """A passing line on stderr that the next one overwrites."""
-        sys.stderr.write(f"\r\x1b[K{self.clean(text)}")
+        sys.stderr.write(f"\r\x1b[K{neutral(text)}")
         sys.stderr.flush()
         self._ticking = True
 
@@ -109,11 +148,6 @@ class Output:
         shown = coloured(text) if self._colour and stream.isatty() else text
         stream.write(shown)
         stream.flush()
-
-
-def as_json(document: dict[str, Any]) -> str:
-    """A document for machines: ASCII, so that nothing in it can command a terminal."""
-    return json.dumps(document, indent=2) + "\n"
 
 
 def coloured(text: str) -> str:

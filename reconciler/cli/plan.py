@@ -1,16 +1,13 @@
 """``reconciler plan``."""
 
-from typing import Any
-
 import click
 
 from reconciler.cli import options
-from reconciler.cli.planning import exit_codes, plan_all
-from reconciler.cli.terminal import Terminal, check_formats, talking, write_file
-from reconciler.engine import Planned, Selection
-from reconciler.fleet import Result, gravest
-from reconciler.render import json as as_json
-from reconciler.render.text import plan_text
+from reconciler.cli.delivery import PLAN, Delivery, Formats, check_places, codes, write_file
+from reconciler.cli.planning import plan_all
+from reconciler.cli.terminal import Terminal, talking
+from reconciler.engine import Selection
+from reconciler.fleet import gravest, then
 
 PENDING = 2
 
@@ -25,7 +22,7 @@ def plan(  # noqa: PLR0913 - one parameter for each option
     *,
     terminal: Terminal,
     environments: tuple[str, ...],
-    formats: tuple[tuple[str, str | None], ...],
+    formats: Formats,
     kinds: tuple[str, ...],
     only: tuple[str, ...],
     resend_secrets: bool,
@@ -33,23 +30,13 @@ def plan(  # noqa: PLR0913 - one parameter for each option
     detailed_exitcode: bool,
 ) -> int:
     """Show what apply would do; nothing is written."""
-    check_formats(formats)
-    selection = Selection(frozenset(kinds), only)
-    results = plan_all(environments, terminal, selection, resend=resend_secrets)
-    document = as_json.document(as_json.PLAN_FORMAT, [_entry(result) for result in results])
+    check_places(formats, out)
+    planned = plan_all(environments, terminal, Selection(frozenset(kinds), only), resend=resend_secrets)
+    results = [then(result, lambda one: one.plan) for result in planned]
+    delivery = Delivery(terminal.output, results, PLAN)
     if out:
-        write_file(out, terminal.json(document))
-    terminal.deliver(formats, lambda: _text(results), document)
-    changed = any(result.value and result.value.plan.changes for result in results)
+        write_file(out, delivery.json())
+    delivery.to(formats)
+    changed = any(result.value and result.value.changes for result in results)
     pending = [PENDING] if detailed_exitcode and changed else []
-    return gravest([*exit_codes(results), *pending], wrote=False)
-
-
-def _entry(result: Result[Planned]) -> dict[str, Any]:
-    if result.value is not None:
-        return as_json.plan_entry(result.value.plan)
-    return as_json.error_entry(result.name, result.error)
-
-
-def _text(results: list[Result[Planned]]) -> str:
-    return "\n".join(plan_text(result.value.plan) for result in results if result.value is not None)
+    return gravest([*codes(results), *pending], wrote=False)

@@ -1,8 +1,5 @@
 """What plan, apply and drift do first: load every environment, reach it, compare."""
 
-from collections.abc import Callable
-
-from reconciler.backends import Backend
 from reconciler.backends.readonly import ReadOnly
 from reconciler.cli.terminal import Terminal
 from reconciler.connect import connect, default_rate
@@ -10,8 +7,6 @@ from reconciler.engine import Planned, Run, Selection, plan_environment, setting
 from reconciler.fleet import Result, attempt, check_names, folders, then
 from reconciler.manifests import Environment, load_environment
 from reconciler.secrets import schemes
-
-Wrap = Callable[[Backend], Backend]
 
 
 def load_all(patterns: tuple[str, ...], terminal: Terminal) -> list[Result[Environment]]:
@@ -38,20 +33,16 @@ def plan_all(
     selection: Selection,
     *,
     resend: bool,
-    wrap: Wrap = ReadOnly,
+    writable: bool = False,
 ) -> list[Result[Planned]]:
-    """Every environment planned; ``wrap`` decides what its backend may send."""
+    """Every environment planned, through a backend that can only read unless it is to be ``writable``."""
 
     def plan(environment: Environment) -> Planned:
-        backend = wrap(connect(environment.target, terminal.secrets))
+        backend = connect(environment.target, terminal.secrets)
         run = Run(selection, terminal.secrets, resend, terminal.observer(environment.name))
-        return plan_environment(environment, backend, default_rate(environment.target), run)
+        reach = backend if writable else ReadOnly(backend)
+        return plan_environment(environment, reach, default_rate(environment.target), run)
 
     results = [then(result, plan) for result in load_all(patterns, terminal)]
     terminal.errors(results)
     return results
-
-
-def exit_codes(results: list[Result[Planned]]) -> list[int]:
-    """The exit codes of the environments that failed."""
-    return [result.error.exit_code for result in results if result.error is not None]

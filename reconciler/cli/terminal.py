@@ -4,17 +4,16 @@ import functools
 import json
 import os
 import sys
+import traceback
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import click
 
-from reconciler.cli.output import Output, as_json
-from reconciler.errors import ManifestError, Problem, UsageError
+from reconciler.cli.output import Output, now
+from reconciler.errors import ManifestError, Problem, Unexpected
 from reconciler.fleet import Result
 from reconciler.secrets import Secrets
 from reconciler.session import Call
@@ -29,7 +28,8 @@ class Terminal:
     verbose: bool
     json_logs: bool
     progress: bool
-    run_id: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
+    traceback: bool
+    run_id: str
     calls: int = field(default=0, init=False)
 
     def observer(self, environment: str) -> Callable[[Call], None]:
@@ -50,36 +50,21 @@ class Terminal:
     def warn(self, problems: tuple[Problem, ...] | list[str]) -> None:
         """Warnings, one a line."""
         for problem in problems:
-            self.output.note(f"warning: {problem}")
+            self.output.note(f"warning: {problem}", "warning")
 
     def errors(self, results: list[Result[Any]]) -> None:
         """What stopped environments."""
         for result in results:
             if result.error is not None:
                 space = "\n" if isinstance(result.error, ManifestError) else " "
-                self.output.note(f"error: {result.name}:{space}{result.error}")
-
-    def deliver(
-        self, formats: tuple[tuple[str, str | None], ...], text: Callable[[], str], document: dict[str, Any]
-    ) -> None:
-        """The result in every format that was asked for, files first."""
-        for name, file in sorted(formats or (("text", None),), key=lambda one: one[1] is None):
-            if file is not None:
-                body = self.output.clean(text()) if name == "text" else self.json(document)
-                write_file(file, body)
-            elif name == "text":
-                self.output.result(text())
-            else:
-                self.output.document(document)
-
-    def json(self, document: dict[str, Any]) -> str:
-        """A document's text, scrubbed."""
-        return as_json(self.output.clean_tree(document))
+                self.output.note(f"error: {result.name}:{space}{result.error}", "error")
+                if self.traceback and isinstance(result.error, Unexpected):
+                    traceback.print_exception(result.error.__cause__)
 
 
 def _event(run_id: str, environment: str, call: Call) -> str:
     event = {
-        "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        "time": now(),
         "run": run_id,
         "environment": environment,
         "method": call.method,
@@ -94,25 +79,6 @@ def _event(run_id: str, environment: str, call: Call) -> str:
     return json.dumps(event)
 
 
-def write_file(file: str, text: str) -> None:
-    """The whole text or nothing; raises UsageError where the file cannot be written."""
-    path = Path(file)
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise UsageError(f"{file} cannot be written: {error.strerror}") from None
-
-
-def check_formats(formats: tuple[tuple[str, str | None], ...]) -> None:
-    """Raises UsageError for two formats on stdout, or one file for two."""
-    places = [file for _, file in formats]
-    if len(places) != len(set(places)):
-        raise UsageError("two formats go to the same place; write one of them as --format F=FILE")
-
-
 def talking(command: Callable[..., Any]) -> Callable[..., Any]:
     """Gives a command the options for talking and, in their place, a ``terminal``."""
 
@@ -120,12 +86,12 @@ def talking(command: Callable[..., Any]) -> Callable[..., Any]:
     def wrapped(
         *, no_color: bool, verbose: bool, log_format: str, progress: bool | None, traceback: bool, **rest: Any
     ) -> Any:
-        del traceback  # the last door in main() reads it
-        secrets = Secrets()
+        secrets, run_id = Secrets(), uuid.uuid4().hex[:12]
         colour = not no_color and not os.environ.get("NO_COLOR")
         json_logs = log_format == "json"
         watched = sys.stderr.isatty() if progress is None else progress
-        terminal = Terminal(Output(secrets, colour=colour), secrets, verbose, json_logs, watched)
+        output = Output(secrets, colour=colour, run_id=run_id if json_logs else None)
+        terminal = Terminal(output, secrets, verbose, json_logs, watched, traceback, run_id)
         try:
             return command(terminal=terminal, **rest)
         finally:

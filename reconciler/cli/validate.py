@@ -1,23 +1,25 @@
 """``reconciler validate``."""
 
+from typing import Any
+
 import click
 
 from reconciler.cli import options
+from reconciler.cli.delivery import VALIDATION, Delivery, Formats, check_places, codes
 from reconciler.cli.planning import load_all
 from reconciler.cli.terminal import Terminal, talking
-from reconciler.fleet import gravest
+from reconciler.engine import check_offline
+from reconciler.fleet import gravest, then
 
 
 @click.command
 @options.environments
+@options.formats
 @talking
-def validate(*, terminal: Terminal, environments: tuple[str, ...]) -> int:
+def validate(*, terminal: Terminal, environments: tuple[str, ...], formats: Formats) -> int:
     """Read, merge and check manifests; asks no environment and looks no secret up."""
-    results = load_all(environments, terminal)
-    for result in results:
-        if result.value is not None:
-            count = len(result.value.desired)
-            terminal.output.result(f"{result.name}: ok, {count} resource{'' if count == 1 else 's'}\n")
-        elif result.error is not None:
-            terminal.output.note(f"{result.name}: not valid\n{result.error}")
-    return gravest([result.error.exit_code for result in results if result.error is not None], wrote=False)
+    check_places(formats)
+    results = [then(result, check_offline) for result in load_all(environments, terminal)]
+    terminal.errors(results)
+    Delivery[Any](terminal.output, results, VALIDATION).to(formats)
+    return gravest(codes(results), wrote=False)

@@ -167,7 +167,7 @@ class Dialect(ABC):
 
 def path_of(key: Key) -> str:
     """The path of a resource, its id percent-encoded throughout."""
-    return f"/{BY_NAME[key.kind].collection}/{quote(key.id, safe='')}"
+    return f"/{BY_NAME[key.kind].collection}/{quote(key.id, safe='', errors='surrogatepass')}"
 
 
 def wire_value(kind: Kind, name: str, value: Any) -> Any:

@@ -1,7 +1,5 @@
 """The kinds of resource, each a table in a module of its own; everything else follows from them."""
 
-from collections.abc import Iterable
-
 from reconciler.kinds.connection import CONNECTION
 from reconciler.kinds.pool import POOL
 from reconciler.kinds.table import Field, Kind, is_empty
@@ -15,6 +13,6 @@ KINDS: tuple[Kind, ...] = tuple(sorted((POOL, VARIABLE, CONNECTION), key=lambda 
 BY_NAME = {kind.name: kind for kind in KINDS}
 
 
-def kind_named(name: str, kinds: Iterable[Kind] = KINDS) -> Kind:
-    """The kind called ``name``, in the singular or by its collection; raises KeyError."""
-    return next(kind for kind in kinds if name in {kind.name, kind.collection})
+def kind_named(name: str) -> Kind:
+    """The kind called ``name``, in the singular or by its collection; raises StopIteration."""
+    return next(kind for kind in KINDS if name in {kind.name, kind.collection})

@@ -5,6 +5,9 @@ from typing import Any
 
 from reconciler.model import MASK
 
+DEEPEST = 64
+"""Levels of JSON that are compared as JSON; manifests have at most 32, and Python's stack ends somewhere."""
+
 NO_DOCUMENT = object()
 """Stands for a text that is no JSON, or whose JSON Airflow shows exactly as it is stored."""
 
@@ -33,7 +36,23 @@ def document(value: Any) -> Any:
     floats change); every other text it shows as stored.
     """
     parsed = strict_json(value) if isinstance(value, str) else value
-    return parsed if isinstance(parsed, dict | list | float) else NO_DOCUMENT
+    comparable = isinstance(parsed, dict | list | float) and not is_deeper(parsed, DEEPEST)
+    return parsed if comparable else NO_DOCUMENT
+
+
+def is_deeper(value: Any, levels: int) -> bool:
+    """Whether containers stand inside each other more than ``levels`` times; asks no deeper than that."""
+    layer = [value]
+    for _ in range(levels):
+        layer = [item for one in layer for item in _inside(one)]
+        if not layer:
+            return False
+    return True
+
+
+def _inside(value: Any) -> list[Any]:
+    items = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return [item for item in items if isinstance(item, dict | list)]
 
 
 def canonical(value: Any) -> str:

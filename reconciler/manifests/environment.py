@@ -8,7 +8,7 @@ from typing import Any
 
 from reconciler.backends import PATH_LIMIT
 from reconciler.errors import ManifestError, Origin, Problem
-from reconciler.kinds import KINDS
+from reconciler.kinds import BY_NAME, KINDS
 from reconciler.manifests import rules
 from reconciler.manifests.files import (
     ENVIRONMENT_FILE,
@@ -42,7 +42,9 @@ class Environment:
     """The top-level names that ``environment.yaml`` uses."""
 
     def authoritative(self, key: Key) -> bool:
-        """Whether git alone rules the id."""
+        """Whether git alone rules the id; one that cannot be addressed stays as it is."""
+        if rules.id_problem(BY_NAME[key.kind], key.id) is not None:
+            return False
         return any(fnmatchcase(key.id, pattern) for pattern in self.authoritative_ids.get(key.kind, ()))
 
 
@@ -112,21 +114,22 @@ def _target(document: PlacedDict, folder: Path, problems: list[Problem]) -> Targ
         problems.append(Problem(document.origins["auth"], what, "remove it"))
     if isinstance(target, HttpTarget):
         return replace(target, **_credentials(auth))
-    return replace(target, file=shown(folder / target.file)) if isinstance(target, SandboxTarget) else target
+    return replace(target, folder=str(folder)) if isinstance(target, SandboxTarget) else target
 
 
 def _credentials(auth: PlacedDict) -> dict[str, Any]:
     basic = parts(auth, "basic")
     return {
         "username": _with_secrets(basic.get("username")),
-        "password": _as_secret(basic.get("password")),
-        "token": _as_secret(auth.get("token")),
+        "password": _as_secret(basic, "password"),
+        "token": _as_secret(auth, "token"),
     }
 
 
-def _as_secret(value: Any) -> Any:
-    """A literal credential, which is as secret as a referenced one."""
-    return Secret("auth in environment.yaml", value) if isinstance(value, str) else _with_secrets(value)
+def _as_secret(auth: PlacedDict, name: str) -> Any:
+    """A literal credential, which is as secret as a referenced one; its place tells it from others."""
+    value = auth.get(name)
+    return Secret(str(auth.origins[name]), value) if isinstance(value, str) else _with_secrets(value)
 
 
 def _with_secrets(value: Any) -> Any:

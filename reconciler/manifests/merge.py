@@ -84,12 +84,23 @@ def merge_layers(layers: list[PlacedDict]) -> PlacedDict:
 
 
 def emptied(layers: list[PlacedDict]) -> Iterator[Problem]:
-    """Sections that hold nothing and so take away all that lower layers declare: rarely what is meant."""
+    """What holds nothing, and so takes away more, or less, than its author is likely to mean."""
     for number, layer in enumerate(layers):
+        yield from _removed_from_nothing(layer, layers[:number])
         for section in (section for section, body in layer.items() if body is None):
             if any(lower.get(section) for lower in layers[:number]):
                 what = f"'{section}' holds nothing here, which removes all of it that lower layers declare"
                 yield Problem(layer.origins[section], what, "remove the line if that is not meant")
+
+
+def _removed_from_nothing(layer: PlacedDict, lower: list[PlacedDict]) -> Iterator[Problem]:
+    """Ids without a body that no lower layer declares: a template that came out empty looks like this."""
+    sections = [(section, body) for section, body in layer.items() if _is_mapping(body)]
+    empty = [(section, body, id_) for section, body in sections for id_ in body if body[id_] is None]
+    for section, body, id_ in empty:
+        if not any(id_ in (other.get(section) or ()) for other in lower):
+            what = f"'{id_}' holds nothing here, and no lower layer has it to remove: it is not declared"
+            yield Problem(body.origins[id_], what, "write its value, or remove the line")
 
 
 def _merged(lower: Any, upper: PlacedDict, path: Path) -> PlacedDict:

@@ -6,13 +6,14 @@ from hashlib import sha256
 from typing import Any
 
 from reconciler.compare import NOTHING, FieldChange
-from reconciler.errors import Origin
+from reconciler.errors import Origin, Problem
 from reconciler.plan import Action, Change, Plan
 from reconciler.report import Report
 
 PLAN_FORMAT = "reconciler.plan/1"
 DRIFT_FORMAT = "reconciler.drift/1"
 REPORT_FORMAT = "reconciler.report/1"
+VALIDATION_FORMAT = "reconciler.validation/1"
 
 
 def document(format_: str, environments: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -56,6 +57,7 @@ def report_entry(report: Report) -> dict[str, Any]:
                 "outcome": outcome.result,
                 "error": outcome.error,
                 "attempts": outcome.attempts,
+                **({"warning": outcome.warning} if outcome.warning else {}),
             }
             for outcome in report.outcomes
         ],
@@ -67,9 +69,19 @@ def report_entry(report: Report) -> dict[str, Any]:
     }
 
 
-def error_entry(name: str, error: Exception | None) -> dict[str, Any]:
+def validation_entry(name: str, resources: int, warnings: Sequence[Problem]) -> dict[str, Any]:
+    """One environment whose files are sound."""
+    return {"name": name, "resources": resources, "warnings": [str(problem) for problem in warnings]}
+
+
+def error_entry(name: str, type_: str, message: str) -> dict[str, Any]:
     """The place of an environment that failed."""
-    return {"name": name, "error": {"type": type(error).__name__, "message": str(error)}}
+    return {"name": name, "error": {"type": type_, "message": message}}
+
+
+def text_of(document: dict[str, Any]) -> str:
+    """A document for machines: ASCII, so that nothing in it can command a terminal."""
+    return json.dumps(document, indent=2) + "\n"
 
 
 def _head(plan: Plan) -> dict[str, Any]:

@@ -70,6 +70,7 @@ def _change() -> dict[str, Any]:
         "outcome": {"enum": ["done", "refused", "unknown", "skipped"]},
         "error": {"type": ["string", "null"]},
         "attempts": COUNT,
+        "warning": TEXT,
     }
     return {**_object({**required, **outcome}), "required": list(required)}
 

@@ -66,6 +66,17 @@ def report_text(report: Report) -> str:
     return "\n".join([*lines, _result(report)]) + "\n"
 
 
+def validation_text(name: str, resources: int) -> str:
+    """An environment whose files are sound."""
+    return f"{name}: ok, {_many(resources, 'resource')}\n"
+
+
+def error_text(name: str, message: str) -> str:
+    """The place of an environment that failed."""
+    lines = [f"  {line}" for line in message.splitlines()]
+    return "\n".join([f"{name}  error", "", *lines]) + "\n"
+
+
 def _header(plan: Plan) -> str:
     ledger = "no ledger" if plan.ledger_serial is None else f"ledger serial {plan.ledger_serial}"
     return f"{plan.name}  {plan.target} · Airflow {plan.airflow_version} · {ledger}"
@@ -85,7 +96,8 @@ def _changes(changes: Sequence[Change]) -> Iterator[str]:
 
 
 def _subject(change: Change) -> str:
-    return f"  {SYMBOLS[change.action]} {change.key.kind} {change.key.id}"
+    id_ = change.key.id.replace("\n", "\\n")
+    return f"  {SYMBOLS[change.action]} {change.key.kind} {id_}"
 
 
 def _source(change: Change) -> str:

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -80,7 +81,7 @@ def test_the_text_of_a_plan_is_what_people_review(cli: Run, environment: Write) 
         pools={"etl": {"slots": 4}},
     )
     assert cli("plan", "dev").out == (
-        "dev  sandbox:dev/sandbox.json · Airflow 3.3.1 · no ledger\n"
+        "dev  sandbox:sandbox.json · Airflow 3.3.1 · no ledger\n"
         "\n"
         "  + pool etl             dev/manifest.yaml:7  manifest\n"
         "  + variable etl_config  dev/manifest.yaml:2  manifest\n"
@@ -113,11 +114,156 @@ def test_a_saved_plan_is_the_json_document(cli: Run, environment: Write) -> None
     assert saved == json.loads(cli("plan", "dev", "--format", "json").out)
 
 
+def test_a_result_that_cannot_be_written_is_known_before_anything_is(
+    cli: Run, environment: Write, tmp_path: Path
+) -> None:
+    environment(variables={"a": "1"})
+    ran = cli("apply", "dev", "--yes", "--format", "json=no/such/report.json")
+    assert ran.code == 1
+    assert not (tmp_path / "dev" / "sandbox.json").exists()
+
+
+def test_a_report_that_cannot_be_delivered_tells_that_changes_were_written(environment: Write) -> None:
+    environment(variables={"a": "1"})
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            [*COMMAND, "apply", "dev", "--yes"], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert ended.returncode == 1
+    assert "changes were written, and the report could not be delivered" in ended.stderr
+
+
+def test_a_terminal_that_knows_ascii_only_is_no_reason_to_fail(environment: Write) -> None:
+    environment(variables={"a": "é"})
+    ended = subprocess.run(
+        [*COMMAND, "apply", "dev", "--yes"],
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        check=False,
+    )
+    assert ended.returncode == 0
+    assert b"\\xb7 Airflow" in ended.stdout
+
+
+def test_files_that_are_links_or_pipes_stay_what_they_are(cli: Run, environment: Write) -> None:
+    environment(variables={"a": "1"})
+    Path("real.json").write_text("old")
+    Path("link.json").symlink_to("real.json")
+    assert cli("plan", "dev", "--out", "link.json", "--format", "text=/dev/null").code == 0
+    assert Path("link.json").is_symlink()
+    assert json.loads(Path("real.json").read_text())["format"] == "reconciler.plan/1"
+    assert not Path("/dev/null").is_file()
+
+
+def test_a_password_as_common_as_an_id_spoils_no_document(
+    cli: Run, environment: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PW", "airflow")
+    body = {"conn_type": "postgres", "login": "airflow", "password": {"$secret": "env:PW"}}
+    environment("dev-airflow", connections={"airflow": body})
+    entry = json.loads(cli("plan", "dev-airflow", "--format", "json").out)["environments"][0]
+    assert entry["name"] == "dev-airflow"
+    assert entry["changes"][0]["id"] == "airflow"
+    assert {"path": ["login"], "after": "***", "secret": False} in entry["changes"][0]["fields"]
+    assert "+ connection airflow " in cli("plan", "dev-airflow").out
+
+
+def test_an_environment_that_fails_keeps_its_place_in_text_too(cli: Run, environment: Write) -> None:
+    environment("one", variables={"a": "1"})
+    environment("two", settings={"target": "http://127.0.0.1:1"})
+    ran = cli("plan", "one", "two", "--format", "text", "--format", "text=plan.txt")
+    block = "two  error\n\n  http://127.0.0.1:1 cannot be reached: Connection refused\n"
+    assert ran.out.endswith(block)
+    assert Path("plan.txt").read_text() == ran.out
+
+
+def test_a_mistake_in_this_program_leaves_other_environments_alone(
+    cli: Run, environment: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from reconciler.sandbox.emulator import Emulator
+
+    environment("one", variables={"a": "1", "b": "1"})
+    send = Emulator.send
+
+    def failing(self: Emulator, request: Any) -> Any:
+        if request.method == "POST" and request.body["key"] == "a":
+            raise ZeroDivisionError
+        return send(self, request)
+
+    monkeypatch.setattr(Emulator, "send", failing)
+    ran = cli("apply", "one", "--yes", "--format", "json")
+    assert ran.code == 4
+    assert [change["outcome"] for change in ran.environment["changes"]] == ["unknown", "done"]
+
+
+def test_validate_gives_json_too(cli: Run, environment: Write) -> None:
+    environment("one", variables={"a": "1"})
+    environment("two", variables={"a": {"vlaue": 1}})
+    ran = cli("validate", "one", "two", "--format", "json")
+    assert ran.code == 1
+    one, two = ran.document["environments"]
+    assert one == {"name": "one", "resources": 1, "warnings": []}
+    assert two["error"]["type"] == "ManifestError"
+
+
+@pytest.mark.parametrize(
+    ("manifest", "sentence"),
+    [
+        ({"pools": {"a/b": {"slots": 1}}}, "Airflow 2 cannot address a pool with '/' in its name"),
+        ({"pools": {"a": {"slots": -1}}}, "Airflow 2 cannot list pools while one has -1 slots"),
+        ({"variables": {"x" * 80: "1"}}, "InvokeRestApi takes 64"),
+    ],
+)
+def test_validate_knows_what_a_named_major_version_refuses(
+    cli: Run, environment: Write, manifest: dict[str, Any], sentence: str
+) -> None:
+    environment(settings={"target": "sandbox:sandbox.json?airflow=2"}, **manifest)
+    ran = cli("validate", "dev")
+    assert ran.code == 1
+    assert sentence in ran.err
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--kind", "connection"],
+        ["--kind", "pool", "--only", "variable/a"],
+        ["--only", "variable/b"],
+    ],
+)
+def test_a_selection_that_matches_nothing_is_an_error(
+    cli: Run, environment: Write, options: list[str]
+) -> None:
+    environment(variables={"a": "1"})
+    ran = cli("plan", "dev", *options)
+    assert ran.code == 1
+    assert "matches nothing in dev" in ran.err
+
+
+def test_an_id_that_cannot_be_addressed_is_never_deleted(cli: Run, environment: Write) -> None:
+    environment(settings={"authoritative": {"variables": ["*"]}})
+    add = [sys.executable, "-m", "reconciler.sandbox", "dev/sandbox.json", "POST", "/variables"]
+    for key in ("..", "/a", "stray"):
+        subprocess.run([*add, json.dumps({"key": key, "value": "1"})], check=True, capture_output=True)
+    changes = json.loads(cli("plan", "dev", "--format", "json").out)["environments"][0]["changes"]
+    assert [change["id"] for change in changes] == ["stray"]
+
+
+def test_json_too_deep_to_compare_is_text(cli: Run, environment: Write) -> None:
+    environment(variables={"deep": {"value": {"a": 1}}})
+    add = [sys.executable, "-m", "reconciler.sandbox", "dev/sandbox.json", "POST", "/variables"]
+    body = {"key": "deep", "value": "[" * 450 + "]" * 450}
+    subprocess.run([*add, json.dumps(body), "--airflow", "2"], check=True, capture_output=True)
+    settings = {"name": "dev", "target": "sandbox:sandbox.json?airflow=2"}
+    (Path("dev") / "environment.yaml").write_text(json.dumps(settings))
+    assert cli("plan", "dev", "--detailed-exitcode").code == 2
+
+
 def test_a_plan_that_cannot_be_saved_is_an_error(cli: Run, environment: Write) -> None:
     environment(variables={"a": "1"})
     ran = cli("plan", "dev", "--out", "no/such/folder/plan.json")
     assert ran.code == 1
-    assert "no/such/folder/plan.json cannot be written: No such file or directory" in ran.err
+    assert "no/such/folder/plan.json cannot be written: there is no folder no/such/folder" in ran.err
 
 
 def test_several_formats_go_to_files_and_one_to_stdout(cli: Run, environment: Write) -> None:
@@ -239,6 +385,7 @@ def test_logs_are_one_json_event_a_call_and_hold_no_values(
     environment(variables={"a": "visible-value", "k": {"value": {"$secret": "env:API_KEY"}}})
     ran = cli("apply", "dev", "--yes", "--log-format", "json", "--format", "json")
     events = ran.calls
+    assert all(line.startswith("{") for line in ran.err.splitlines()), "nothing but events"
     assert len(events) == ran.environment["calls"]["read"] + ran.environment["calls"]["write"]
     post = next(event for event in events if event["method"] == "POST")
     assert post.keys() >= {
@@ -272,7 +419,7 @@ def test_an_unexpected_error_is_a_sentence_and_a_traceback_only_on_request(
     ran = cli("plan", "dev")
     assert ran.code == 1
     assert ran.err == (
-        "error: unexpected ZeroDivisionError; --traceback shows where (it may show values too)\n"
+        "error: dev: unexpected ZeroDivisionError; --traceback shows where (it may show values too)\n"
     )
     assert "Traceback" in cli("plan", "dev", "--traceback").err
 
@@ -294,13 +441,14 @@ def test_ids_and_values_cannot_command_a_terminal_or_a_ci(cli: Run, environment:
     state = Path("dev/sandbox.json")
     cli("plan", "dev")
     add = [sys.executable, "-m", "reconciler.sandbox", str(state), "POST", "/variables"]
-    body = {"key": "a\x1b[31m", "value": "x\n::add-mask::y\u202e"}
+    body = {"key": "a", "value": "x\x1b[31m\n::add-mask::y\u202e"}
     subprocess.run([*add, json.dumps(body)], check=True, capture_output=True)
-    settings = {"name": "dev", "target": "sandbox:sandbox.json", "authoritative": {"variables": ["*"]}}
-    (Path("dev") / "environment.yaml").write_text(json.dumps(settings))
+    (Path("dev") / "manifest.yaml").write_text("variables: {a: plain}")
     out = cli("plan", "dev").out
     assert "\x1b" not in out
-    assert "a\\x1b[31m" in out
+    assert "\u202e" not in out
+    assert "\n::" not in out
+    assert "\\u202e" in out
 
 
 def test_an_interrupted_apply_finishes_its_call_and_exits_with_the_signal(

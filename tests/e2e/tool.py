@@ -35,7 +35,8 @@ class Ran:
     @property
     def calls(self) -> list[dict[str, Any]]:
         """The calls to Airflow that the log tells."""
-        return [json.loads(line) for line in self.err.splitlines() if line.startswith('{"time"')]
+        events = [json.loads(line) for line in self.err.splitlines() if line.startswith('{"time"')]
+        return [event for event in events if "method" in event]
 
     @property
     def writes(self) -> list[dict[str, Any]]:

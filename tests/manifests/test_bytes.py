@@ -90,7 +90,7 @@ def test_whatever_bytes_a_file_holds_one_problem_says_what_and_where(
 
     assert time.process_time() - began < SECONDS
     out, err = capfd.readouterr()
-    assert (code, out, err) == (1, "", f"dev: not valid\ndev/m.yaml:{expected}\n")
+    assert (code, out, err) == (1, "", f"error: dev:\ndev/m.yaml:{expected}\n")
 
 
 def test_a_number_that_only_almost_looks_like_one_is_read_in_linear_time(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def test_the_command_tells_problems_on_stderr_alone_and_exits_with_1(
 
     out, err = capfd.readouterr()
     assert (code, out) == (1, "")
-    assert err == "dev: not valid\n" + (case / "expected.txt").read_text()
+    assert err == "error: dev:\n" + (case / "expected.txt").read_text()
 
 
 @pytest.mark.parametrize("case", RIGHT, indirect=True)

@@ -1,0 +1,127 @@
+"""A command's result in every format that was asked for, each environment in its place."""
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from reconciler.cli.output import Output
+from reconciler.errors import UsageError
+from reconciler.fleet import Result
+from reconciler.manifests import Environment
+from reconciler.plan import Plan
+from reconciler.render import json as as_json
+from reconciler.render.text import drift_text, error_text, plan_text, report_text, validation_text
+from reconciler.report import Report
+
+T = TypeVar("T")
+Formats = tuple[tuple[str, str | None], ...]
+
+
+@dataclass(frozen=True)
+class Rendering(Generic[T]):
+    """How one kind of result is scrubbed, put into a document, and told in words."""
+
+    format: str
+    scrubbed: Callable[[Output, T], T]
+    entry: Callable[[T], dict[str, Any]]
+    text: Callable[[T], str]
+    between: str = "\n"
+
+
+PLAN = Rendering[Plan](as_json.PLAN_FORMAT, Output.plan, as_json.plan_entry, plan_text)
+DRIFT = Rendering[Plan](as_json.DRIFT_FORMAT, Output.plan, as_json.plan_entry, drift_text)
+REPORT = Rendering[Report](as_json.REPORT_FORMAT, Output.report, as_json.report_entry, report_text)
+
+
+VALIDATION = Rendering[Environment](
+    as_json.VALIDATION_FORMAT,
+    lambda _output, environment: environment,
+    lambda environment: as_json.validation_entry(
+        environment.name, len(environment.desired), environment.warnings
+    ),
+    lambda environment: validation_text(environment.name, len(environment.desired)),
+    between="",
+)
+
+
+@dataclass(frozen=True)
+class Delivery(Generic[T]):
+    """Results on their way to stdout and to files."""
+
+    output: Output
+    results: Sequence[Result[T]]
+    rendering: Rendering[T]
+
+    def to(self, formats: Formats) -> None:
+        """Writes files first; raises UsageError where one cannot be written."""
+        for name, file in sorted(formats or (("text", None),), key=lambda one: one[1] is None):
+            if file is not None:
+                write_file(file, self.text(whole=True) if name == "text" else self.json())
+            else:
+                self.output.result(self.text(whole=False) if name == "text" else self.json())
+
+    def json(self) -> str:
+        """The document; its digest covers what it shows."""
+        return as_json.text_of(as_json.document(self.rendering.format, [*map(self._entry, self.results)]))
+
+    def _entry(self, result: Result[T]) -> dict[str, Any]:
+        if result.value is None:
+            return self.output.error(result.name, result.error)
+        return self.rendering.entry(self.rendering.scrubbed(self.output, result.value))
+
+    def text(self, *, whole: bool) -> str:
+        """In words. At a terminal a run in which all failed has no result: stderr tells the errors."""
+        if not whole and all(result.value is None for result in self.results):
+            return ""
+        return self.rendering.between.join(map(self._block, self.results))
+
+    def _block(self, result: Result[T]) -> str:
+        if result.value is None:
+            return error_text(result.name, self.output.scrubbed(str(result.error)))
+        return self.rendering.text(self.rendering.scrubbed(self.output, result.value))
+
+
+def check_places(formats: Formats, *more: str | None) -> None:
+    """Raises UsageError where two results go to one place, or one to a place that cannot be written."""
+    files = [file for _, file in formats] + [file for file in more if file is not None]
+    places = [None if file is None else Path(file).resolve() for file in files]
+    if len(places) != len(set(places)):
+        raise UsageError("two formats go to the same place; write one of them as --format F=FILE")
+    for file in files:
+        if file is not None:
+            _check_writable(file)
+
+
+def _check_writable(file: str) -> None:
+    place = Path(file).resolve()
+    if place.is_dir():
+        raise UsageError(f"{file} cannot be written: it is a folder")
+    if not place.parent.is_dir():
+        raise UsageError(f"{file} cannot be written: there is no folder {Path(file).parent}")
+    if not os.access(place if place.exists() else place.parent, os.W_OK):
+        raise UsageError(f"{file} cannot be written: no permission")
+
+
+def write_file(file: str, text: str) -> None:
+    """The whole text or nothing, links followed; pipes and devices are written to as they are.
+
+    Raises UsageError where the file cannot be written.
+    """
+    path = Path(file).resolve()
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        if path.exists() and not path.is_file():
+            path.write_text(text, encoding="utf-8")
+            return
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise UsageError(f"{file} cannot be written: {error.strerror}") from None
+
+
+def codes(results: Iterable[Result[Any]]) -> list[int]:
+    """The exit codes of the environments that failed."""
+    return [result.error.exit_code for result in results if result.error is not None]
