@@ -15,6 +15,9 @@ from reconciler.plan import Action, Change
 FIRST_PAGE = 1000
 """What the first page asks for; servers clamp it silently, and the rows received tell the page."""
 
+CLAMPED_PAGE = 100
+"""The rows of a page on servers that clamp it."""
+
 
 @dataclass(frozen=True)
 class Page:
@@ -32,7 +35,6 @@ class Dialect(ABC):
     path_limit: int | None
 
     major: ClassVar[int]
-    page_after_clamp: ClassVar[int]
 
     @property
     def release(self) -> tuple[int, ...]:
@@ -132,7 +134,7 @@ class Dialect(ABC):
         """How many rows a page holds at most, judged by the first page of a listing."""
         if 0 < rows_on_first_page < total:
             return rows_on_first_page
-        return max(self.page_after_clamp, rows_on_first_page)
+        return max(CLAMPED_PAGE, rows_on_first_page)
 
     @abstractmethod
     def lacks_extra(self, kind: Kind) -> bool:

@@ -21,7 +21,6 @@ class V1(Dialect):
     """The stable REST API of Airflow 2."""
 
     major: ClassVar[int] = 2
-    page_after_clamp: ClassVar[int] = 100
 
     def live_fields(self, kind: Kind, fields: dict[str, Any]) -> dict[str, Any]:
         """Passwords are never shown, not even whether there is one."""

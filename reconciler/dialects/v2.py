@@ -32,7 +32,6 @@ class V2(Dialect):
     """The public REST API of Airflow 3."""
 
     major: ClassVar[int] = 3
-    page_after_clamp: ClassVar[int] = 100
 
     def page_size(self, rows_on_first_page: int, total: int) -> int:
         """Airflow 3.0 gives as many rows as are asked for."""
