@@ -169,8 +169,7 @@ def _table(kind: Kind, rows: Mapping[str, Mapping[str, Any]]) -> Table:
 
 def write_state(file: Path, state: State) -> None:
     """Replace the file in one step, so that a crash leaves the old state or the new one; mode 0600."""
-    tables = {collection: dict(sorted(table.items())) for collection, table in sorted(state.items())}
-    text = json.dumps({"format": FORMAT, **tables}, ensure_ascii=False, indent=2) + "\n"
+    text = state_text(state)
     descriptor, temporary = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
     try:
         with os.fdopen(descriptor, "wb") as stream:
@@ -182,6 +181,17 @@ def write_state(file: Path, state: State) -> None:
         Path(temporary).unlink(missing_ok=True)
         raise
     _sync_folder(file.parent)
+
+
+def state_text(state: State) -> str:
+    """The file's text: a line for each row, since indenting every field makes large states slow to write."""
+    tables = [f"{json.dumps(name)}: {{{_lines(table)}}}" for name, table in sorted(state.items())]
+    return "{\n" + ",\n".join([f'"format": {json.dumps(FORMAT)}', *tables]) + "\n}\n"
+
+
+def _lines(table: Table) -> str:
+    rows = [f"  {json.dumps(key)}: {json.dumps(row)}" for key, row in sorted(table.items())]
+    return "\n" + ",\n".join(rows) + "\n" if rows else ""
 
 
 def _sync_folder(folder: Path) -> None:
