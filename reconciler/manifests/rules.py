@@ -15,6 +15,9 @@ from reconciler.manifests.placed import PlacedDict, PlacedList, parts
 from reconciler.manifests.validation import did_you_mean, spelled
 from reconciler.model import MASK, Key, Path
 
+UNSUPPORTED = frozenset({"aws-sm", "ssm"})
+"""Sources that the format of manifests knows and this version does not have."""
+
 CONNECTION_ID_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-")
 
 
@@ -137,9 +140,14 @@ def check_references(body: PlacedDict, schemes: frozenset[str], allow: list[str]
 def _check_reference(
     reference: str, origin: Origin, schemes: frozenset[str], allow: list[str] | None
 ) -> Iterator[Problem]:
-    if reference.partition(":")[0] not in schemes:
-        fix = f"known sources are {', '.join(sorted(schemes))}; the secret itself does not belong here"
-        yield Problem(origin, "what stands before the ':' is no source of secrets", fix)
+    scheme = reference.partition(":")[0]
+    if scheme not in schemes:
+        known = f"known sources are {', '.join(sorted(schemes))}"
+        if scheme in UNSUPPORTED:
+            yield Problem(origin, f"this version looks no secrets up in {scheme}", known)
+        else:
+            what = "what stands before the ':' is no source of secrets"
+            yield Problem(origin, what, f"{known}; the secret itself does not belong here")
     elif allow is not None and not any(fnmatchcase(reference, pattern) for pattern in allow):
         fix = "add a pattern there, or use another reference"
         yield Problem(origin, f"the reference {reference} is outside secrets.allow", fix)
