@@ -3,13 +3,11 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
-from hashlib import sha256
-from json import dumps
 from typing import Any
 
 from reconciler.kinds import BY_NAME
 from reconciler.kinds.secrecy import looks_secret, tells_secrets
-from reconciler.model import Hidden, Key, Path, Resource, Sealed, Secret, Why
+from reconciler.model import Hidden, Key, Path, Resource, Sealed, Secret, Why, canonical_digest
 
 
 class Absent(Enum):
@@ -145,8 +143,7 @@ def digest(resource: Resource, names: Iterable[str]) -> str:
         for name in names
         if name in resource.fields
     }
-    text = dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-    return sha256(text.encode()).hexdigest()
+    return canonical_digest(fields)
 
 
 def _digestible(key: Key, path: Path, value: Any) -> Any:

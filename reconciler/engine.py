@@ -90,7 +90,8 @@ def plan_environment(environment: Environment, backend: Backend, rate: float | N
     session = Session(backend, pacer(environment.rate_limit or rate), run.observe)
     dialect = identify(session)
     _raise_refusals(_refusals(dialect, desired))
-    reading = Airflow(session, dialect).read(run.selection.chosen_kinds(), desired)
+    airflow = Airflow(session, dialect)
+    reading = airflow.read(run.selection.chosen_kinds(), desired)
     current = {key: resource for key, resource in reading.state.items() if key in run.selection}
     _check_selection(environment, run.selection, current)
     fingerprint = fresh_fingerprint()
@@ -106,7 +107,6 @@ def plan_environment(environment: Environment, backend: Backend, rate: float | N
         violations=tuple(_violations(difference, desired)),
         calls=_calls(session.reads, dialect, difference, desired, reading),
     )
-    airflow = Airflow(session, dialect)
     return Planned(plan, environment, airflow, run.selection, desired, current, fingerprint)
 
 

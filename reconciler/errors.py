@@ -138,6 +138,6 @@ class Unexpected(ReconcilerError):
     """A mistake in this program; what caused it might quote values and is only shown on request."""
 
     def __init__(self, cause: BaseException) -> None:
-        what = f"unexpected {type(cause).__name__}"
-        super().__init__(f"{what}; --traceback shows where (it may show values too)")
+        self.what = f"unexpected {type(cause).__name__}"
+        super().__init__(f"{self.what}; --traceback shows where (it may show values too)")
         self.__cause__ = cause

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -127,6 +128,13 @@ class Resource:
 State = Mapping[Key, Resource]
 
 
+@dataclass(frozen=True)
+class JsonText:
+    """A value whose JSON text is to stand in a request body, secrets within it included."""
+
+    value: Any = field(repr=False)
+
+
 def fits_mask(pattern: str, text: str) -> bool:
     """Whether ``text`` could be shown as ``pattern``, each mask in it standing for any text, even none.
 
@@ -165,15 +173,23 @@ def _one_begins(one: str, other: str) -> bool:
     return one.startswith(other) or other.startswith(one)
 
 
+def canonical_digest(value: Any) -> str:
+    """The SHA-256 of ``value`` in the one JSON spelling that digests are made of, in hexadecimal."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 def keyed_digest(key: bytes, text: str) -> str:
     """The HMAC-SHA256 of ``text`` under ``key``, in hexadecimal."""
     return hmac.new(key, text.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
 
 
 def secrets_in(value: Any) -> Iterator[Secret]:
-    """Every secret that stands anywhere in ``value``."""
+    """Every secret that stands anywhere in ``value``, JSON text of a request body included."""
     if isinstance(value, Secret):
         yield value
+    elif isinstance(value, JsonText):
+        yield from secrets_in(value.value)
     elif isinstance(value, Mapping):
         for item in value.values():
             yield from secrets_in(item)

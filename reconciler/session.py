@@ -1,11 +1,11 @@
 """One environment being talked to: every call counted, paced, observed, and its answer judged."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from reconciler.backends import Backend, JsonText, NotJson, Request, Response
+from reconciler.backends import Backend, NotJson, Request, Response
 from reconciler.dialects import Dialect, dialect_for
 from reconciler.errors import (
     AccessDenied,
@@ -15,7 +15,7 @@ from reconciler.errors import (
     ServerFailed,
     Throttled,
 )
-from reconciler.model import Key, Secret, secrets_in
+from reconciler.model import Key, secrets_in
 
 HTTP_OK, HTTP_MULTIPLE, HTTP_UNAUTHORISED, HTTP_FORBIDDEN, HTTP_NOT_FOUND = 200, 300, 401, 403, 404
 HTTP_TOO_MANY, HTTP_SERVER_ERROR = 429, 500
@@ -139,23 +139,9 @@ def _likely_cause(request: Request) -> str:
     return ""
 
 
-def secrets_sent(body: Any) -> Iterator[Secret]:
-    """Every secret that a request body carries, those within JSON text included."""
-    if isinstance(body, JsonText):
-        yield from secrets_in(body.value)
-    elif isinstance(body, Mapping):
-        for item in body.values():
-            yield from secrets_sent(item)
-    elif isinstance(body, list | tuple):
-        for item in body:
-            yield from secrets_sent(item)
-    else:
-        yield from secrets_in(body)
-
-
 def carries_secrets(request: Request) -> bool:
     """Whether a request body holds any secret."""
-    return any(True for _ in secrets_sent(request.body))
+    return any(True for _ in secrets_in(request.body))
 
 
 def explain(body: Any, *, quiet: bool) -> str:

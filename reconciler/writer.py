@@ -18,11 +18,11 @@ from reconciler.errors import (
     Unexpected,
 )
 from reconciler.kinds import BY_NAME
-from reconciler.model import Key, Resource, State, may_be_one
+from reconciler.model import Key, Resource, State, may_be_one, secrets_in
 from reconciler.plan import Action, Change
 from reconciler.report import Outcome, Result
 from reconciler.seal import Fingerprint, seal_pair
-from reconciler.session import HTTP_NOT_FOUND, secrets_sent
+from reconciler.session import HTTP_NOT_FOUND
 
 DELETING = frozenset({Action.DELETE, Action.REPLACE})
 AFTER_A_FAILURE = "nothing is deleted after a failure"
@@ -66,7 +66,7 @@ class Writer:
     def secrets_missing(self, changes: Iterable[Change]) -> tuple[str, ...]:
         """References that some change has to send and that nobody could look up."""
         writes = (self.airflow.dialect.writes(change, self.desired.get(change.key)) for change in changes)
-        sent = (secret for requests in writes for one in requests for secret in secrets_sent(one.body))
+        sent = (secret for requests in writes for one in requests for secret in secrets_in(one.body))
         return tuple(sorted({secret.ref for secret in sent if not secret.known}))
 
     def _attempt(self, change: Change) -> tuple[Outcome, AirflowError | None]:

@@ -11,13 +11,6 @@ PATH_LIMIT = 64
 
 
 @dataclass(frozen=True)
-class JsonText:
-    """A value whose JSON text is to stand in a request body, secrets within it included."""
-
-    value: Any = field(repr=False)
-
-
-@dataclass(frozen=True)
 class Request:
     """One call: the path is percent-encoded and relative to the REST root, such as ``/variables/a%2Fb``.
 

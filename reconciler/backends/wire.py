@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from reconciler.backends import JsonText
 from reconciler.kinds.json_text import stored_text
-from reconciler.model import Secret
+from reconciler.model import JsonText, Secret
 
 
 def encode(body: Any) -> Any:

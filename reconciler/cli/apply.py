@@ -6,7 +6,7 @@ import click
 
 from reconciler.cli import options
 from reconciler.cli.delivery import REPORT, Delivery, Formats, check_places, codes
-from reconciler.cli.interrupts import Interrupt, deferred
+from reconciler.cli.interrupts import INTERRUPTED, Interrupt, deferred
 from reconciler.cli.planning import plan_all
 from reconciler.cli.terminal import Terminal, talking
 from reconciler.engine import Planned, Selection, apply_plan, check_applicable
@@ -14,8 +14,6 @@ from reconciler.errors import ReconcilerError, Unexpected, UsageError
 from reconciler.fleet import Result, gravest, then
 from reconciler.render.text import plan_text
 from reconciler.report import Report
-
-INTERRUPTED = 130
 
 
 @click.command

@@ -8,10 +8,10 @@ from pathlib import Path
 import click
 
 from reconciler.backends import Backend
+from reconciler.cli.interrupts import INTERRUPTED
 from reconciler.errors import UsageError
 
 DEFAULT_PORT = 8080
-INTERRUPTED = 130
 
 EXTRA_MISSING = "the gateway needs Starlette and uvicorn: pip install 'reconciler[gateway]'"
 

@@ -6,6 +6,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
 
+INTERRUPTED = 128 + signal.SIGINT
+"""The exit code of a run that Ctrl-C ended."""
+
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 

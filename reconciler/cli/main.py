@@ -10,7 +10,8 @@ from importlib import import_module
 import click
 
 from reconciler import __version__
-from reconciler.errors import ReconcilerError
+from reconciler.cli.interrupts import INTERRUPTED
+from reconciler.errors import ReconcilerError, Unexpected
 
 COMMANDS = {
     "validate": "Read, merge and check manifests, offline.",
@@ -21,8 +22,6 @@ COMMANDS = {
     "gateway": "Serve a local InvokeRestApi endpoint.",
 }
 """Each command, in a module of its name in this package, and its help in a line."""
-
-INTERRUPTED = 130
 
 
 class LazyGroup(click.Group):
@@ -87,8 +86,8 @@ def _unexpected(error: Exception, *, shown: bool) -> int:
     """A traceback may quote values, so it is only shown on request."""
     if shown:
         traceback.print_exception(error)
-    what = f"error: unexpected {type(error).__name__}"
-    return _told(what if shown else f"{what}; --traceback shows where (it may show values too)", 1)
+    failure = Unexpected(error)
+    return _told(f"error: {failure.what if shown else failure}", 1)
 
 
 def _told(message: str, code: int) -> int:

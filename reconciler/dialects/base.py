@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-from reconciler.backends import JsonText, Request
+from reconciler.backends import Request
 from reconciler.errors import BadAnswer
 from reconciler.kinds import BY_NAME, Kind
-from reconciler.model import Key, Resource
+from reconciler.model import JsonText, Key, Resource
 from reconciler.plan import Action, Change
 
 FIRST_PAGE = 1000

@@ -2,11 +2,11 @@
 
 import json
 from collections.abc import Sequence
-from hashlib import sha256
 from typing import Any
 
 from reconciler.compare import NOTHING, FieldChange
 from reconciler.errors import Origin, Problem
+from reconciler.model import canonical_digest
 from reconciler.plan import Action, Change, Plan
 from reconciler.report import Report
 
@@ -19,12 +19,7 @@ VALIDATION_FORMAT = "reconciler.validation/1"
 def document(format_: str, environments: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """A document of one format over several environments, with a digest of itself."""
     body = {"format": format_, "environments": list(environments)}
-    return {**body, "digest": sha256(canonical(body).encode()).hexdigest()}
-
-
-def canonical(value: Any) -> str:
-    """JSON in the one spelling that digests are made of."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return {**body, "digest": canonical_digest(body)}
 
 
 def plan_entry(plan: Plan) -> dict[str, Any]:

@@ -142,13 +142,17 @@ def _masked(fields: Mapping[str, Any], mask: tuple[str, ...] | None) -> dict[str
     return {name: value for name, value in fields.items() if mask is None or name in mask}
 
 
-def _patch_variable(call: Call, fields: Mapping[str, Any], mask: tuple[str, ...] | None) -> None:
-    if fields["key"] != call.key:
-        text = "Invalid body, key from request body doesn't match uri parameter"
+def _check_addressed(call: Call, fields: Mapping[str, Any], text: str) -> None:
+    """The row must be the one in the path, and be there; it is loaded then, which the masks remember."""
+    if fields[call.kind.id_field] != call.key:
         raise Refusal(detail(400, text))
     if call.key not in call.table:
         raise Refusal(not_found(call))
     call.load([call.key])
+
+
+def _patch_variable(call: Call, fields: Mapping[str, Any], mask: tuple[str, ...] | None) -> None:
+    _check_addressed(call, fields, "Invalid body, key from request body doesn't match uri parameter")
     patch_variable_row(call, call.key, fields, mask)
 
 
@@ -167,12 +171,8 @@ def patch_variable_row(call: Call, key: str, fields: Mapping[str, Any], mask: tu
 
 
 def _patch_connection(call: Call, fields: Mapping[str, Any], mask: tuple[str, ...] | None) -> None:
-    if fields["connection_id"] != call.key:
-        text = "The connection_id in the request body does not match the URL parameter"
-        raise Refusal(detail(400, text))
-    if call.key not in call.table:
-        raise Refusal(not_found(call))
-    call.load([call.key])
+    text = "The connection_id in the request body does not match the URL parameter"
+    _check_addressed(call, fields, text)
     patch_connection_row(call, call.key, fields, mask)
 
 

@@ -2,11 +2,11 @@ from typing import Any
 
 import pytest
 
-from reconciler.backends import JsonText, Request
+from reconciler.backends import Request
 from reconciler.dialects import Dialect, Page, dialect_for, path_of
 from reconciler.errors import BadAnswer, Rejected
 from reconciler.kinds import BY_NAME, KINDS, kind_named
-from reconciler.model import Hidden, Key, Resource, Secret
+from reconciler.model import Hidden, JsonText, Key, Resource, Secret
 from reconciler.plan import Action, Change
 from tests.core.samples import connection, pool, variable
 

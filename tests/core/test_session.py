@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.backends import JsonText, NotJson, Request, Response
+from reconciler.backends import NotJson, Request, Response
 from reconciler.errors import (
     AccessDenied,
     AirflowError,
@@ -12,7 +12,7 @@ from reconciler.errors import (
     Throttled,
     Unreachable,
 )
-from reconciler.model import Key, Secret
+from reconciler.model import JsonText, Key, Secret
 from reconciler.session import Call, Session, explain, identify, judged
 from tests.core.samples import CANARY
 from tests.core.scripted import Scripted, gone, ok

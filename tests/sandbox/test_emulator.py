@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from reconciler.backends import PATH_LIMIT, Backend, JsonText, NotJson, Request
+from reconciler.backends import PATH_LIMIT, Backend, NotJson, Request
 from reconciler.errors import UsageError
-from reconciler.model import Secret
+from reconciler.model import JsonText, Secret
 from reconciler.sandbox.emulator import Emulator
 from reconciler.sandbox.personality import PERSONALITIES
 from tests.sandbox.support import call, connection, emulator, get, post, variable
