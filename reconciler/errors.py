@@ -94,6 +94,10 @@ class Throttled(AirflowError):
     """Too many requests; the call was not executed."""
 
 
+class Exhausted(AirflowError):
+    """The run's time is over, or too many calls in a row came to nothing; nothing was sent."""
+
+
 class Rejected(AirflowError):
     """Airflow understood the request and refused it."""
 
@@ -132,6 +136,34 @@ class Refused(ReconcilerError):
 
 class WrongAccount(Refused):
     """The credentials belong to another AWS account than the target names."""
+
+
+class WrongLedger(Refused):
+    """The ledger is bound to another environment, or cannot be understood."""
+
+
+class LedgerChanged(Refused):
+    """Another run has written the ledger since this one read it."""
+
+
+class Locked(Refused):
+    """Another run holds the ledger's lease."""
+
+
+class Guarded(Refused):
+    """Guards stand against the plan."""
+
+
+class StalePermit(Refused):
+    """What there is to do now has left the saved plan."""
+
+
+class LedgerUnavailable(ReconcilerError):
+    """Where the ledger is kept cannot be reached, read or written."""
+
+
+class LedgerUncertain(LedgerUnavailable):
+    """Nobody can tell whether the ledger was written."""
 
 
 class Unexpected(ReconcilerError):
