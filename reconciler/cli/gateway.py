@@ -40,6 +40,9 @@ EXTRA_MISSING = "the gateway needs Starlette and uvicorn: pip install 'reconcile
     "--rate", type=click.FloatRange(min=0, min_open=True), help="Calls a second, then it throttles."
 )
 @click.option("--assume", multiple=True, metavar="NAME=VALUE", help="Settles what AWS does not document.")
+@click.option(
+    "--fault", multiple=True, metavar="WHEN=MODE", help="Lets calls go wrong, such as 3=drop_after."
+)
 def gateway(  # noqa: PLR0913 - one for each option
     *,
     upstream: str | None,
@@ -49,6 +52,7 @@ def gateway(  # noqa: PLR0913 - one for each option
     name: str | None,
     rate: float | None,
     assume: tuple[str, ...],
+    fault: tuple[str, ...],
 ) -> None:
     """Serve a local InvokeRestApi endpoint, over the sandbox or over a real Airflow.
 
@@ -56,15 +60,21 @@ def gateway(  # noqa: PLR0913 - one for each option
     Ctrl-C or SIGTERM.
     """
     try:
-        from reconciler.sandbox import assumptions, sigv4  # noqa: PLC0415 - the gateway is an extra
+        from reconciler.sandbox import assumptions, fault_grammar, sigv4  # noqa: PLC0415 - the gateway is an extra
         from reconciler.sandbox import gateway as server  # noqa: PLC0415 - the same
     except ModuleNotFoundError as error:
         raise UsageError(f"{EXTRA_MISSING} ({error.name} is missing)") from None
     assumed = assumptions.assume(assume)
-    backend = _backend(upstream, airflow, state)
-    credentials = sigv4.credentials_from(os.environ)
+    faults = [fault_grammar.parse_fault(text) for text in fault]
     app = server.create_app(
-        backend, assumed, credentials, name=name, rate=rate, signs_in=upstream is None, log=_log
+        _backend(upstream, airflow, state),
+        assumed,
+        sigv4.credentials_from(os.environ),
+        name=name,
+        rate=rate,
+        signs_in=upstream is None,
+        faults=faults,
+        log=_log,
     )
     listener = server.listen(port)
     url = f"http://{server.LOOPBACK}:{listener.getsockname()[1]}"

@@ -2,6 +2,8 @@
 
 import json
 import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -11,10 +13,12 @@ from reconciler.sandbox import v1, v2
 from reconciler.sandbox.answers import Refusal, page_of_html, plain_failure
 from reconciler.sandbox.masking import Masker
 from reconciler.sandbox.personality import PERSONALITIES
-from reconciler.sandbox.store import Store
+from reconciler.sandbox.store import State, Store
 
 _APIS = {"v1": v1.answer, "v2": v2.answer}
 _CHANGING = frozenset({"POST", "PATCH", "DELETE"})
+
+Transaction = Callable[[], AbstractContextManager[State]]
 
 
 class Emulator:
@@ -50,22 +54,29 @@ class Emulator:
 
     def send(self, request: Request) -> Response:
         """Answer one request as Airflow would."""
+        return self._respond(request, self._store.change)
+
+    def rehearse(self, request: Request) -> Response:
+        """Answer as ``send`` would, and leave the state as it is: a transaction that is never committed."""
+        return self._respond(request, self._store.rehearsal)
+
+    def _respond(self, request: Request, opened: Transaction) -> Response:
         if self._enforces_path_limit and len(request.path) > PATH_LIMIT:
             return _too_long(request.path)
         body = wire.encode(request.body)
         with self._lock:
             try:
-                return self._answer(request, body)
+                return self._answer(request, body, opened)
             except Refusal as refusal:
                 return refusal.response
 
-    def _answer(self, request: Request, body: Any) -> Response:
+    def _answer(self, request: Request, body: Any, opened: Transaction) -> Response:
         if not _is_text(body):
             raise Refusal(page_of_html(500) if self._personality.api == "v1" else plain_failure())
         api = _APIS[self._personality.api]
         if request.method not in _CHANGING:
             return api(self._personality, self._masker, request, body, self._store.read())
-        with self._store.change() as state:
+        with opened() as state:
             return api(self._personality, self._masker, request, body, state)
 
 

@@ -5,7 +5,7 @@ import signal
 import socket
 import threading
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import FrameType
@@ -22,13 +22,15 @@ from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response as HttpResponse
 from starlette.routing import Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from reconciler.backends import Backend, Request
+from reconciler.backends import Backend, Request, Response
 from reconciler.errors import ReconcilerError, UsageError
 from reconciler.sandbox import rest
 from reconciler.sandbox.assumptions import Assumptions
 from reconciler.sandbox.environment import Environment
+from reconciler.sandbox.fault_grammar import Fault
+from reconciler.sandbox.fault_http import HangUp, Protocol, caller_of, cut, service_error
+from reconciler.sandbox.fault_plays import Cut, Failed, Injected
 from reconciler.sandbox.invoke import (
     HTTP_BAD,
     HTTP_NOT_FOUND,
@@ -43,6 +45,7 @@ from reconciler.sandbox.invoke import (
     throttle_answer,
     timeout_answer,
 )
+from reconciler.sandbox.request_log import Log, RequestLog
 from reconciler.sandbox.sigv4 import Credentials, Signed, verify
 from reconciler.sandbox.throttle import Throttle
 
@@ -56,8 +59,6 @@ ANY_NAME = "local"
 ACCOUNT = "000000000000"
 GRACE = 5
 """Seconds that a request in flight has when the gateway is stopped."""
-
-Log = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -93,20 +94,26 @@ def create_app(  # noqa: PLR0913 - each is one decision of the caller's
     name: str | None = None,
     rate: float | None = None,
     signs_in: bool = True,
+    faults: Iterable[Fault] = (),
     log: Log = lambda _line: None,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Starlette:
     """The gateway in front of ``backend``.
 
     ``name`` is the one environment that exists, ``None`` takes every name; ``rate`` is calls per second;
-    ``signs_in`` hands a token to whoever asks, which suits the emulator only; ``log`` gets a line a request.
+    ``signs_in`` hands a token to whoever asks, which suits the emulator only; ``faults`` is what goes wrong
+    on purpose; ``log`` gets a line a request. Raises UsageError for a fault that ``backend`` cannot show.
     """
-    environment = Environment(backend)
+    environment = Environment(backend, faults)
     service = Service(environment, assumptions, credentials, name, Throttle(rate), now)
     app = Starlette(
         routes=[*_routes(service), *rest.routes(environment, signs_in=signs_in)],
         middleware=[Middleware(RequestLog, log=log), Middleware(TrustedHostMiddleware, allowed_hosts=HOSTS)],
-        exception_handlers={HTTP_NOT_FOUND: _no_route, ClientDisconnect: _gone},
+        exception_handlers={
+            HTTP_NOT_FOUND: _no_route,
+            ClientDisconnect: _gone,
+            Injected: functools.partial(_faulted_page, assumptions),
+        },
     )
     app.router.redirect_slashes = False
     return app
@@ -128,6 +135,22 @@ async def _gone(_request: HttpRequest, _error: Exception) -> HttpResponse:
     return HttpResponse(status_code=HTTP_BAD)
 
 
+def _faulted(assumptions: Assumptions, injected: Injected) -> HttpResponse:
+    if isinstance(injected, Failed):
+        return _http(service_error(injected.error, assumptions))
+    if isinstance(injected, Cut):
+        return cut(_http(answer_of(injected.response, assumptions)), injected.length)
+    return HangUp()
+
+
+async def _faulted_page(assumptions: Assumptions, _request: HttpRequest, error: Exception) -> HttpResponse:
+    """The same to a client of the plain REST API, which knows nothing of the service's errors."""
+    if isinstance(error, Failed):
+        answer = service_error(error.error, assumptions)
+        return rest.shown(Response(answer.status, {"detail": answer.body["message"]}))
+    return cut(rest.shown(error.response), error.length) if isinstance(error, Cut) else HangUp()
+
+
 def _endpoint(service: Service, operation: Operation) -> rest.Endpoint:
     async def endpoint(request: HttpRequest) -> HttpResponse:
         body = await request.body()
@@ -135,6 +158,8 @@ def _endpoint(service: Service, operation: Operation) -> rest.Endpoint:
             answer = await operation(service, _call(service, request, body))
         except ServiceError as error:
             answer = error.answer
+        except Injected as injected:
+            return _faulted(service.assumptions, injected)
         return _http(answer)
 
     return endpoint
@@ -160,15 +185,16 @@ async def _invoke(service: Service, call: Call) -> Answer:
     if not service.throttle.admits():
         return throttle_answer(service.assumptions)
     request = request_of(call.name, call.body, service.assumptions, service.name)
-    answer = await _sent(service, request)
-    status = answer.body.get("RestApiStatusCode", answer.error)
-    call.request.state.note = f"{request.method} {'?'.join([request.path, *request.query])} {status}"
+    asked = f"{request.method} {'?'.join([request.path, *request.query])}"
+    call.request.state.note = asked
+    answer = await _sent(service, request, call.request)
+    call.request.state.note = f"{asked} {answer.body.get('RestApiStatusCode', answer.error)}"
     return answer
 
 
-async def _sent(service: Service, request: Request) -> Answer:
+async def _sent(service: Service, request: Request, http_request: HttpRequest) -> Answer:
     over = threading.Event()
-    work = functools.partial(service.environment.send, request, over.is_set)
+    work = functools.partial(service.environment.send, request, caller_of(http_request, over.is_set))
     with anyio.move_on_after(service.assumptions.timeout):
         try:
             response = await anyio.to_thread.run_sync(work, abandon_on_cancel=True)
@@ -206,35 +232,6 @@ async def _list_environments(service: Service, _call: Call) -> Answer:
     return Answer(HTTP_OK, {"Environments": [service.name or ANY_NAME]})
 
 
-class RequestLog:
-    """Reports each request: method, path without query, status, and what it asked of Airflow. No values."""
-
-    def __init__(self, app: ASGIApp, log: Log) -> None:
-        self._app = app
-        self._log = log
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request, or the life of the server, which is passed on."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        state = scope.setdefault("state", {})
-
-        async def observed(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                self._log(_line(scope, message["status"], state.get("note")))
-            await send(message)
-
-        await self._app(scope, receive, observed)
-
-
-def _line(scope: Scope, status: int, note: str | None) -> str:
-    line = f"{scope['method']} {scope['raw_path'].decode('latin-1')} {status}" + (
-        f" ({note})" if note else ""
-    )
-    return line.encode("unicode_escape").decode("ascii")
-
-
 def listen(port: int) -> socket.socket:
     """A loopback socket on ``port``, 0 for any that is free; raises UsageError if it is taken."""
     listener = socket.socket(proto=socket.IPPROTO_TCP)  # asyncio turns Nagle's delay off for this only
@@ -266,7 +263,12 @@ class Server(uvicorn.Server):
     def __init__(self, app: Starlette, announce: Callable[[], None]) -> None:
         super().__init__(
             uvicorn.Config(
-                app, lifespan="off", log_level="error", access_log=False, timeout_graceful_shutdown=GRACE
+                app,
+                http=Protocol,
+                lifespan="off",
+                log_level="error",
+                access_log=False,
+                timeout_graceful_shutdown=GRACE,
             )
         )
         self._announce = announce

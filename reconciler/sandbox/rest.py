@@ -14,6 +14,7 @@ from starlette.routing import Route
 from reconciler.backends import Method, NotJson, Request, Response
 from reconciler.errors import ReconcilerError
 from reconciler.sandbox.environment import Environment
+from reconciler.sandbox.fault_http import caller_of
 from reconciler.sandbox.invoke import encoded, grouped
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
@@ -106,7 +107,7 @@ def _forwarded(environment: Environment, request: HttpRequest, body: bytes) -> H
     if not path.startswith("/") or path == raw_path(request):
         return shown(_absent(major))
     refusal = _refusal(major, request.headers.get("content-type", ""), body)
-    return shown(refusal or environment.send(_request(request, path, body)))
+    return shown(refusal or environment.send(_request(request, path, body), caller_of(request)))
 
 
 def _request(request: HttpRequest, path: str, body: bytes) -> Request:

@@ -69,6 +69,10 @@ def fresh_state() -> State:
     return state
 
 
+def _copy(state: State) -> State:
+    return {collection: dict(table) for collection, table in state.items()}
+
+
 class Store:
     """The state of one environment; another process may change its file at any time."""
 
@@ -88,10 +92,15 @@ class Store:
         """A copy of the state to change, kept when the block ends and dropped when it raises."""
         with self._locked():
             before = self.read()
-            after = {collection: dict(table) for collection, table in before.items()}
+            after = _copy(before)
             yield after
             if after != before:
                 self._keep(after)
+
+    @contextlib.contextmanager
+    def rehearsal(self) -> Iterator[State]:
+        """A copy of the state to change, dropped when the block ends."""
+        yield _copy(self.read())
 
     def _keep(self, state: State) -> None:
         if self._file is not None:
