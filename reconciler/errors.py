@@ -13,7 +13,8 @@ ReconcilerError                 1   usage, files, credentials, server
 │   ├── Overtaken               1   somebody changed the resource since the plan was made
 │   ├── NotApplied              1   the answer is 2xx and shows something else than was sent
 │   ├── ServerFailed            1   5xx: whether the call was executed is unknown
-│   └── BadAnswer               1   not JSON, cut short, not the documented shape, inconsistent pages
+│   └── BadAnswer               1   not JSON, cut short, not the documented shape
+│       └── Inconsistent        1   pages of a listing that contradict each other
 ├── Refused                     3   the program declines to act
 │   └── WrongAccount            3   credentials of another AWS account than the target names
 └── Unexpected                  1   a mistake in this program
@@ -128,6 +129,10 @@ class BadAnswer(AirflowError):
     executed = None
 
 
+class Inconsistent(BadAnswer):
+    """A listing contradicts itself: rows moved while it was paged, or it is not shaped like one."""
+
+
 class Refused(ReconcilerError):
     """The program declines to act, and says what would make it act."""
 
@@ -173,3 +178,13 @@ class Unexpected(ReconcilerError):
         self.what = f"unexpected {type(cause).__name__}"
         super().__init__(f"{self.what}; --traceback shows where (it may show values too)")
         self.__cause__ = cause
+
+
+def why_unreachable(error: BaseException) -> str:
+    """What the operating system said below a library's error, such as ``Connection refused``."""
+    below: BaseException | None = error
+    while below is not None:
+        if isinstance(below, OSError) and below.strerror:
+            return below.strerror
+        below = below.__cause__ or below.__context__
+    return type(error).__name__

@@ -39,16 +39,6 @@ class Response:
     body: Any = field(default=None, repr=False)
 
 
-def why_unreachable(error: BaseException) -> str:
-    """What the operating system said below a library's error, such as ``Connection refused``."""
-    below: BaseException | None = error
-    while below is not None:
-        if isinstance(below, OSError) and below.strerror:
-            return below.strerror
-        below = below.__cause__ or below.__context__
-    return type(error).__name__
-
-
 class Backend(Protocol):
     """Sends requests to one environment and returns whatever Airflow answers, errors included.
 

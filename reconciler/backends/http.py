@@ -6,8 +6,8 @@ from urllib.parse import urlencode
 
 import urllib3
 
-from reconciler.backends import NotJson, Request, Response, why_unreachable, wire
-from reconciler.errors import AccessDenied, AirflowError, BadAnswer, Unreachable
+from reconciler.backends import NotJson, Request, Response, wire
+from reconciler.errors import AccessDenied, AirflowError, BadAnswer, Unreachable, why_unreachable
 from reconciler.model import Secret
 from reconciler.targets import HttpTarget
 

@@ -1,13 +1,12 @@
 """Amazon MWAA: every request is one ``InvokeRestApi`` call."""
 
-import functools
 from typing import Any
 
-import boto3
 from botocore import exceptions as aws
-from botocore.config import Config
+from botocore.parsers import ResponseParserError
 
-from reconciler.backends import PATH_LIMIT, NotJson, Request, Response, why_unreachable, wire
+from reconciler import amazon
+from reconciler.backends import PATH_LIMIT, NotJson, Request, Response, wire
 from reconciler.errors import (
     AccessDenied,
     AirflowError,
@@ -20,30 +19,6 @@ from reconciler.errors import (
     WrongAccount,
 )
 from reconciler.targets import MwaaTarget
-
-CONNECT_TIMEOUT = 5
-READ_TIMEOUT = 20
-"""Seconds; the service itself ends a call after 10 (MWAA user guide), and its answer must still arrive."""
-
-ROLE_SESSION = "reconciler"
-THROTTLED = {"ThrottlingException", "TooManyRequestsException", "Throttling", "429"}
-DENIED = {
-    "AccessDeniedException",
-    "ExpiredTokenException",
-    "IncompleteSignature",
-    "InvalidClientTokenId",
-    "InvalidSignatureException",
-    "MissingAuthenticationTokenException",
-    "UnrecognizedClientException",
-}
-NO_CREDENTIALS = (
-    aws.NoCredentialsError,
-    aws.PartialCredentialsError,
-    aws.CredentialRetrievalError,
-    aws.TokenRetrievalError,
-    aws.SSOTokenLoadError,
-    aws.ProfileNotFound,
-)
 
 
 class MwaaBackend:
@@ -60,11 +35,11 @@ class MwaaBackend:
         self._target = target
         subject = "AWS STS" if target.account or target.role_arn else str(target)
         try:
-            session = _session(target)
+            session = amazon.session(amazon.place_of(target))
             _check_account(session, target)
             subject = str(target)
             self._client = _client(session, target)
-        except (aws.BotoCoreError, aws.ClientError) as error:
+        except amazon.failures() as error:
             raise _translated(error, subject) from None
 
     def send(self, request: Request) -> Response:
@@ -75,7 +50,7 @@ class MwaaBackend:
             if "RestApiStatusCode" in error.response:
                 return _response(error.response)
             raise _translated(error, str(self._target)) from None
-        except (aws.BotoCoreError, UnicodeDecodeError) as error:
+        except amazon.failures() as error:
             raise _translated(error, str(self._target)) from None
         if "RestApiStatusCode" not in answer:
             raise BadAnswer("InvokeRestApi answered without RestApiStatusCode: the answer was cut or no JSON")
@@ -98,84 +73,46 @@ def _response(answer: dict[str, Any]) -> Response:
     return Response(int(answer["RestApiStatusCode"]), body)
 
 
-def _session(target: MwaaTarget) -> boto3.Session:
-    session = boto3.Session(profile_name=target.profile, region_name=target.region)
-    if not target.role_arn:
-        return session
-    answer = session.client("sts", config=_config()).assume_role(
-        RoleArn=target.role_arn, RoleSessionName=ROLE_SESSION
-    )
-    credentials = answer["Credentials"]
-    return boto3.Session(
-        aws_access_key_id=credentials["AccessKeyId"],
-        aws_secret_access_key=credentials["SecretAccessKey"],
-        aws_session_token=credentials["SessionToken"],
-        region_name=target.region,
-    )
-
-
-def _check_account(session: boto3.Session, target: MwaaTarget) -> None:
+def _check_account(session: Any, target: MwaaTarget) -> None:
     if target.account is None:
         return
-    account = session.client("sts", config=_config()).get_caller_identity()["Account"]
+    account = amazon.client_in(session, "sts").get_caller_identity()["Account"]
     if account != target.account:
         raise WrongAccount(f"the credentials belong to account {account}, {target} is in {target.account}")
 
 
-def _client(session: boto3.Session, target: MwaaTarget) -> Any:
+def _client(session: Any, target: MwaaTarget) -> Any:
     """A client that prefixes the host only on the real service: ``env.127.0.0.1`` is nobody's name."""
-    make = functools.partial(session.client, "mwaa", endpoint_url=target.endpoint_url)
-    client = make(config=_config())
-    real = session.client("mwaa", config=_config(ignore_configured_endpoint_urls=True))
-    if client.meta.endpoint_url == real.meta.endpoint_url:
-        return client
-    return make(config=_config(inject_host_prefix=False))
-
-
-def _config(**options: Any) -> Config:
-    """One attempt, because a repeated POST meets the first one's result; retries are the caller's."""
-    return Config(
-        connect_timeout=CONNECT_TIMEOUT,
-        read_timeout=READ_TIMEOUT,
-        retries={"total_max_attempts": 1, "mode": "standard"},
-        **options,
-    )
+    return amazon.client_in(session, "mwaa", target.endpoint_url, elsewhere={"inject_host_prefix": False})
 
 
 def _translated(error: Exception, target: str) -> AirflowError:
     if isinstance(error, aws.ClientError):
         return _service_error(error, target)
-    if isinstance(error, NO_CREDENTIALS):
+    if amazon.lacks_credentials(error):
         return AccessDenied(f"no AWS credentials for {target}: {error}")
     if isinstance(error, aws.ParamValidationError):
         return Rejected("boto3 refused the request before sending it", 400)
     if isinstance(error, aws.ReadTimeoutError):
-        return Unreachable(f"{target} did not answer within {READ_TIMEOUT} s")
+        return Unreachable(f"{target} did not answer within {amazon.READ_TIMEOUT} s")
     if isinstance(error, aws.HTTPClientError | aws.ConnectionError):
-        return Unreachable(f"{target} cannot be reached: {_cause(error)}")
-    if isinstance(error, UnicodeDecodeError | aws.ResponseParserError):
+        return Unreachable(f"{target} cannot be reached: {amazon.why(error)}")
+    if isinstance(error, UnicodeDecodeError | ResponseParserError):
         return BadAnswer(f"{target} answered with something else than JSON")
     return AirflowError(f"{target}: {type(error).__name__}")
 
 
-def _cause(error: Exception) -> str:
-    """The reason alone, without the URL that botocore repeats."""
-    return why_unreachable(getattr(error, "kwargs", {}).get("error") or error)
-
-
 def _service_error(error: aws.ClientError, target: str) -> AirflowError:
-    code = str(error.response.get("Error", {}).get("Code", ""))
-    status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-    said = error.response.get("Error", {}).get("Message") or code
-    if code in DENIED or status in {401, 403}:
-        return AccessDenied(f"AWS refused the call to {target}: {said}; {IAM_HINT}")
-    if code in THROTTLED or status == 429:  # noqa: PLR2004 - the HTTP status itself
+    refusal = amazon.refusal(error)
+    if refusal.denied:
+        return AccessDenied(f"AWS refused the call to {target}: {refusal.said}; {IAM_HINT}")
+    if refusal.throttled:
         return Throttled(f"{target} is throttled by AWS; lower rate_limit or try again later")
-    if code == "ResourceNotFoundException" or status == 404:  # noqa: PLR2004 - the HTTP status itself
-        return EnvironmentNotFound(f"AWS knows no environment {target}: {said}")
-    if status >= 500 or code == "InternalServerException":  # noqa: PLR2004 - the HTTP status itself
-        return ServerFailed(f"{target}: AWS answered {code}")
-    return Rejected(f"{target}: AWS answered {code}: {said}", status)
+    if refusal.code == "ResourceNotFoundException" or refusal.status == 404:  # noqa: PLR2004 - HTTP's own
+        return EnvironmentNotFound(f"AWS knows no environment {target}: {refusal.said}")
+    if refusal.status >= 500 or refusal.code == "InternalServerException":  # noqa: PLR2004 - HTTP's own
+        return ServerFailed(f"{target}: AWS answered {refusal.code}")
+    return Rejected(f"{target}: AWS answered {refusal.code}: {refusal.said}", refusal.status)
 
 
 IAM_HINT = (
