@@ -1,6 +1,7 @@
 """One environment being talked to: every call counted, paced, observed, and its answer judged."""
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,14 +12,19 @@ from reconciler.errors import (
     AccessDenied,
     AirflowError,
     BadAnswer,
+    Exhausted,
     Rejected,
     ServerFailed,
     Throttled,
 )
 from reconciler.model import Key, secrets_in
+from reconciler.retry import Fate, Patience, Purpose, fate
 
 HTTP_OK, HTTP_MULTIPLE, HTTP_UNAUTHORISED, HTTP_FORBIDDEN, HTTP_NOT_FOUND = 200, 300, 401, 403, 404
 HTTP_TOO_MANY, HTTP_SERVER_ERROR = 429, 500
+
+MOST_LOST = 10
+"""Calls in a row that may come to nothing before the run gives up."""
 
 LONGEST_DETAIL = 300
 """Characters of a server's own explanation that are passed on."""
@@ -35,29 +41,68 @@ class Call:
     fields: tuple[str, ...]
     status: int | None
     milliseconds: float
+    attempt: int = 1
 
 
 @dataclass
 class Session:
     """Sends requests through a backend below its REST root.
 
-    ``pace`` waits for the next free slot of the rate limit; ``observe`` is told of every call.
+    ``pace`` waits for the next free slot of the rate limit; ``observe`` is told of every call; ``patience``
+    ends the run in time.
     """
 
     backend: Backend
     pace: Callable[[], None] = lambda: None
     observe: Callable[[Call], None] = lambda _call: None
+    patience: Patience = field(default_factory=Patience)
     root: str = ""
     reads: int = field(default=0, init=False)
     writes: int = field(default=0, init=False)
+    effects: int = field(default=0, init=False)
+    """Writes that took effect, or may have."""
+    lost: int = field(default=0, init=False)
+    """Calls in a row of which nobody knows what became."""
+    _failures: Counter[tuple[str, str, Key | None]] = field(default_factory=Counter, init=False)
+
+    def ask(self, request: Request, key: Key | None = None) -> Response:
+        """The answer to a read, tried again as long as that makes sense; raises as ``send``."""
+        return self.patience.keep_trying(Purpose.READ, lambda: self.send(request, key))
 
     def send(self, request: Request, key: Key | None = None, fields: tuple[str, ...] = ()) -> Response:
         """The answer to one request where it is 2xx or 404; anything else raises an AirflowError.
 
         ``key`` is what the request is about, for the log; its id is empty where it is about a whole kind.
+        Raises Exhausted where the run's time is over, or too many calls in a row came to nothing.
         """
+        self._check_hope()
+        try:
+            answer = self._exchanged(request, key, fields)
+        except AirflowError as error:
+            self._note(request, took_effect=error.executed is not False, lost=fate(error) is Fate.UNKNOWN)
+            self._failures[request.method, request.path, key] += 1
+            raise
+        except Exception:
+            self._note(request, took_effect=True, lost=True)
+            raise
+        self._note(request, took_effect=answer.status != HTTP_NOT_FOUND, lost=False)
+        self._failures.pop((request.method, request.path, key), None)
+        return answer
+
+    def _check_hope(self) -> None:
+        if self.patience.is_over:
+            raise Exhausted("the run's time is over; run again, or raise --deadline")
+        if self.lost >= MOST_LOST:
+            raise Exhausted(f"{self.lost} calls in a row came to nothing; run again when the server is well")
+
+    def _note(self, request: Request, *, took_effect: bool, lost: bool) -> None:
+        self.effects += took_effect and request.method != "GET"
+        self.lost = self.lost + 1 if lost else 0
+
+    def _exchanged(self, request: Request, key: Key | None, fields: tuple[str, ...]) -> Response:
         self.pace()
         self._count(request)
+        attempt = self._failures[request.method, request.path, key] + 1
         started = time.monotonic()
         status = None
         try:
@@ -66,7 +111,8 @@ class Session:
         finally:
             elapsed = (time.monotonic() - started) * 1000
             kind, id_ = key or (None, None)
-            self.observe(Call(request.method, request.path, kind, id_ or None, fields, status, elapsed))
+            call = Call(request.method, request.path, kind, id_ or None, fields, status, elapsed, attempt)
+            self.observe(call)
         return judged(request, response)
 
     def _count(self, request: Request) -> None:
@@ -87,7 +133,7 @@ def identify(session: Session) -> Dialect:
     """
     for root in session.backend.roots:
         session.root = root
-        answer = session.send(Request("GET", "/version"))
+        answer = session.ask(Request("GET", "/version"))
         if answer.status != HTTP_NOT_FOUND:
             return _dialect(answer.body, session.backend.path_limit)
     raise AirflowError("no Airflow REST API answers there; does the target's URL need a prefix?")

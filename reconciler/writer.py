@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from reconciler.airflow import Airflow
 from reconciler.backends import Request
@@ -11,6 +11,7 @@ from reconciler.errors import (
     AccessDenied,
     AirflowError,
     EnvironmentNotFound,
+    Exhausted,
     NotApplied,
     Overtaken,
     Rejected,
@@ -21,14 +22,18 @@ from reconciler.kinds import BY_NAME
 from reconciler.model import Key, Resource, State, may_be_one, secrets_in
 from reconciler.plan import Action, Change
 from reconciler.report import Outcome, Result
+from reconciler.retry import Fate, Next, Purpose, fate, next_step
 from reconciler.seal import Fingerprint, seal_pair
 from reconciler.session import HTTP_NOT_FOUND
+
+T = TypeVar("T")
 
 DELETING = frozenset({Action.DELETE, Action.REPLACE})
 AFTER_A_FAILURE = "nothing is deleted after a failure"
 
-HOPELESS = (AccessDenied, EnvironmentNotFound)
+HOPELESS = (AccessDenied, EnvironmentNotFound, Exhausted)
 TURNED_AWAY = "the environment turned this run away"
+OUT_OF_TIME = "the run had to end"
 
 
 @dataclass(frozen=True)
@@ -60,7 +65,7 @@ class Writer:
                 continue
             outcome, error = self._attempt(change)
             failed = failed or error is not None
-            halted = TURNED_AWAY if _turns_away(error) else None
+            halted = _halt(error)
             yield outcome
 
     def secrets_missing(self, changes: Iterable[Change]) -> tuple[str, ...]:
@@ -70,17 +75,18 @@ class Writer:
         return tuple(sorted({secret.ref for secret in sent if not secret.known}))
 
     def _attempt(self, change: Change) -> tuple[Outcome, AirflowError | None]:
-        before = self.airflow.session.writes
+        session = self.airflow.session
+        writes, effects = session.writes, session.effects
+        error: AirflowError
         try:
             warning = self._carry_out(change)
-        except AirflowError as error:
-            attempts = self.airflow.session.writes - before
-            return Outcome(change, _result(error, attempts), str(error), attempts), error
-        except Exception as error:  # noqa: BLE001 - a mistake here must not hide what has been written
-            attempts = self.airflow.session.writes - before
-            failure = ServerFailed(str(Unexpected(error)))
-            return Outcome(change, _result(failure, attempts), str(failure), attempts), failure
-        return Outcome(change, "done", None, self.airflow.session.writes - before, warning), None
+            return Outcome(change, "done", None, session.writes - writes, warning), None
+        except AirflowError as caught:
+            error = caught
+        except Exception as caught:  # noqa: BLE001 - a mistake here must not hide what has been written
+            error = ServerFailed(str(Unexpected(caught)))
+        result: Result = "refused" if session.effects == effects else "unknown"
+        return Outcome(change, result, str(error), session.writes - writes), error
 
     def _carry_out(self, change: Change) -> str | None:
         match change.action:
@@ -92,39 +98,87 @@ class Writer:
                 return self._replace(change)
             case Action.DELETE:
                 self._delete(change)
+            case Action.ADOPT | Action.FORGET:
+                """Airflow is left alone."""
         return None
 
     def _create(self, change: Change) -> str | None:
-        kind = BY_NAME[change.key.kind]
-        if self.airflow.dialect.upserts(kind) and self.airflow.find(change.key) is not None:
-            raise Overtaken(f"{change.key} has appeared since the plan was made")
-        desired = self.desired[change.key]
+        key = change.key
+        if self.airflow.dialect.upserts(BY_NAME[key.kind]) and self.airflow.find(key) is not None:
+            raise Overtaken(f"{key} has appeared since the plan was made")
+        desired = self.desired[key]
+        in_doubt: list[AirflowError] = []
+
+        def create_once() -> str | None:
+            try:
+                return self._create_once(desired)
+            except AirflowError as error:
+                step = next_step(Purpose.CREATE, error, in_doubt=bool(in_doubt))
+                if fate(error) is Fate.UNKNOWN:
+                    in_doubt.append(error)
+                now = self.airflow.find(key) if step is Next.LOOK else None
+                if now is None:
+                    raise
+                return self._completed(desired, now)
+
+        return self._keep_trying(Purpose.CREATE, create_once)
+
+    def _create_once(self, desired: Resource) -> str | None:
         names = tuple(desired.fields)
-        answer = self._send(self.airflow.dialect.create_request(desired), change.key, names)
+        answer = self._send(self.airflow.dialect.create_request(desired), desired.key, names)
         return self._settle(desired, names, answer, self.airflow.dialect.forgotten(desired))
+
+    def _completed(self, desired: Resource, now: Resource) -> str | None:
+        """What a creation of unknown fate left behind, if it is ours: its secrets are sent once more.
+
+        Raises Overtaken where it differs in what can be read: then somebody else was faster.
+        """
+        forgotten = self.airflow.dialect.forgotten(desired)
+        if self._lost(desired, tuple(name for name in desired.fields if name not in forgotten), now):
+            raise Overtaken(
+                f"{desired.key} has appeared since the plan was made, and is not what git declares"
+            )
+        secret = tuple(name for name, value in desired.fields.items() if any(True for _ in secrets_in(value)))
+        names = tuple(dict.fromkeys((*secret, *forgotten)))
+        return self._updated(desired, names) if names else None
+
+    def _keep_trying(self, purpose: Purpose, work: Callable[[], T]) -> T:
+        return self.airflow.session.patience.keep_trying(purpose, work)
+
+    def _updated(self, desired: Resource, names: tuple[str, ...]) -> str | None:
+        request = self.airflow.dialect.update_request(desired, names)
+        answer = self._keep_trying(Purpose.UPDATE, lambda: self._send(request, desired.key, names))
+        return self._settle(desired, names, answer)
 
     def _update(self, change: Change) -> str | None:
         desired, names = self.desired[change.key], change.changed
         request = self.airflow.dialect.update_request(desired, names)
-        answer = self._send(request, change.key, names)
+        answer = self._keep_trying(Purpose.UPDATE, lambda: self._send(request, change.key, names))
         for name in self._overwritten(request, names, desired, answer):
             raise NotApplied(f"the update of {change.key} overwrote its {name}, which was not to be changed")
         return self._settle(desired, names, answer)
 
     def _replace(self, change: Change) -> str | None:
         desired = self.desired[change.key]
-        now = self._unchanged(change.key, desired.ignore)
-        if now is not None:
-            self._check_loss(desired, now)
-            self._remove(change.key)
+        self._keep_trying(Purpose.DELETE, lambda: self._make_way(desired))
         try:
             return self._create(change)
         except AirflowError as error:
             raise NotApplied(f"{change.key} is deleted, and creating it again failed: {error}") from error
 
+    def _make_way(self, desired: Resource) -> None:
+        now = self._unchanged(desired.key, desired.ignore)
+        if now is not None:
+            self._check_loss(desired, now)
+            self._remove(desired.key)
+
     def _delete(self, change: Change) -> None:
-        if self._unchanged(change.key) is not None:
-            self._remove(change.key)
+        self._keep_trying(Purpose.DELETE, lambda: self._delete_once(change.key))
+
+    def _delete_once(self, key: Key) -> None:
+        """Looks first, so that a try of unknown fate is looked after before it is repeated."""
+        if self._unchanged(key) is not None:
+            self._remove(key)
 
     def _unchanged(self, key: Key, ignored: frozenset[str] = frozenset()) -> Resource | None:
         """What lives now, ``None`` for nothing; raises Overtaken where it is not what the plan saw."""
@@ -155,7 +209,11 @@ class Writer:
 
     def _send(self, request: Request, key: Key, names: tuple[str, ...]) -> Resource | None:
         answer = self.airflow.expect(request, key, names)
-        return self.airflow.dialect.written(key, answer.body)
+        try:
+            return self.airflow.dialect.written(key, answer.body)
+        except Rejected:
+            self.airflow.session.effects -= 1  # a bulk call's 200 that tells of a failure
+            raise
 
     def _settle(
         self,
@@ -179,7 +237,8 @@ class Writer:
         return f"{', '.join(lost)} of {desired.key} had to be sent again, alone" if lost else None
 
     def _send_alone(self, desired: Resource, name: str) -> Resource | None:
-        return self._send(self.airflow.dialect.update_request(desired, (name,)), desired.key, (name,))
+        request = self.airflow.dialect.update_request(desired, (name,))
+        return self._keep_trying(Purpose.UPDATE, lambda: self._send(request, desired.key, (name,)))
 
     def _lost(self, desired: Resource, names: tuple[str, ...], answer: Resource | None) -> tuple[str, ...]:
         if answer is None:
@@ -209,13 +268,12 @@ class Writer:
                 yield name
 
 
-def _result(error: AirflowError, attempts: int) -> Result:
-    """Refused is only what surely left nothing behind: no write, or one that took no effect."""
-    return "refused" if attempts == 0 or (attempts == 1 and error.executed is False) else "unknown"
-
-
-def _turns_away(error: AirflowError | None) -> bool:
-    return isinstance(error, HOPELESS) or (error is not None and isinstance(error.__cause__, HOPELESS))
+def _halt(error: AirflowError | None) -> str | None:
+    """Why no further change is tried after this one, or ``None``."""
+    found = next((one for one in (error, error and error.__cause__) if isinstance(one, HOPELESS)), None)
+    if found is None:
+        return None
+    return OUT_OF_TIME if isinstance(found, Exhausted) else TURNED_AWAY
 
 
 def is_as_seen(seen: Resource, now: Resource, ignored: frozenset[str] = frozenset()) -> bool:

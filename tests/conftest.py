@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]  # it has no stubs
 
+from reconciler import retry
 from tests.rig.airflow_server import OneAtATime, Server
 from tests.rig.versions import RELEASES
 
@@ -26,6 +27,12 @@ class ByRelease(LoadScopeScheduling):  # type: ignore[misc]  # untyped, as above
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadScopeScheduling | None:
     return ByRelease(config, log) if config.getoption("dist") == "loadgroup" else None
+
+
+@pytest.fixture(autouse=True)
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tries again at once in this process: how long pauses are is proven where they are made."""
+    monkeypatch.setattr(retry, "FIRST_PAUSE", 0.0)
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ from reconciler.airflow import Airflow
 from reconciler.backends import Request, Response, wire
 from reconciler.dialects import dialect_for
 from reconciler.errors import AirflowError
+from reconciler.retry import Patience
 from reconciler.session import Call, Session
 
 Answer = Response | AirflowError
@@ -36,12 +37,19 @@ class Scripted:
         return [(request.method, request.path) for request in self.requests]
 
 
-def scripted(version: str, *answers: Answer, observed: list[Call] | None = None) -> tuple[Airflow, Scripted]:
+IMPATIENT = Patience(stopped=lambda: True)
+"""Sends everything once: what one call comes to is one thing, whether it is made again another."""
+
+
+def scripted(
+    version: str, *answers: Answer, observed: list[Call] | None = None, patience: Patience = IMPATIENT
+) -> tuple[Airflow, Scripted]:
     """An Airflow of ``version`` that will answer so."""
     backend = Scripted(list(answers))
     dialect = dialect_for(version, backend.path_limit)
     assert dialect
-    session = Session(backend, observe=observed.append if observed is not None else lambda _call: None)
+    observe = observed.append if observed is not None else lambda _call: None
+    session = Session(backend, observe=observe, patience=patience)
     return Airflow(session, dialect), backend
 
 

@@ -238,8 +238,8 @@ def test_resending_sends_what_cannot_be_compared_and_nothing_else() -> None:
     change = only_change(desired, current, resend=True)
     assert (change.action, change.reason) == (Action.UPDATE, "secret_resend")
     assert change.fields == (
-        FieldChange(("password",), secret=True, ref="env:S"),
-        FieldChange(("extra", "t"), secret=True, ref="env:S"),
+        FieldChange(("password",), secret=True, ref="env:S", cause="secret_resend"),
+        FieldChange(("extra", "t"), secret=True, ref="env:S", cause="secret_resend"),
     )
     assert not difference([desired], [current], resend=[desired.key]).unverified
 
@@ -292,11 +292,11 @@ def test_digests_change_with_what_is_readable_and_not_with_the_order_of_keys() -
     assert digest(connection("c", password=Hidden("hidden")), ("password",)) != of(None)
 
 
-def test_a_digest_is_of_what_is_declared_on_both_sides() -> None:
+def test_a_digest_is_of_what_is_declared_and_of_what_it_is_compared_with() -> None:
     desired = variable("x", 2, ignore=["description"], description="ignored")
     change = only_change(desired, variable("x", "1", description="theirs"))
     assert change.digest_before == digest(variable("x", 1), ("value",))
-    assert change.digest_after == digest(variable("x", 2), ("value",))
+    assert change.digest_after == digest(desired, ("value", "description"))
     assert len(str(json.dumps(change.digest_after))) == 66
 
 

@@ -78,7 +78,7 @@ def test_an_unknown_secret_reveals_nothing() -> None:
     with pytest.raises(ValueError, match="the secret env:NAME is not known"):
         unknown.reveal()
     assert not unknown.fits(MASK)
-    assert unknown.sealed(FINGERPRINT) == Sealed("env:NAME", None)
+    assert unknown.sealed(FINGERPRINT) == Sealed("env:NAME", None, missing=True)
     assert unknown.erased_from("text", lambda text: iter([text])) == "text"
     assert not unknown.spelled(str.upper).known
 

@@ -15,7 +15,7 @@ from reconciler.errors import (
 from reconciler.model import JsonText, Key, Secret
 from reconciler.session import Call, Session, explain, identify, judged
 from tests.core.samples import CANARY
-from tests.core.scripted import Scripted, gone, ok
+from tests.core.scripted import IMPATIENT, Scripted, gone, ok
 
 GET = Request("GET", "/variables/a")
 PATCH = Request("PATCH", "/variables/a", {}, {"value": JsonText({"a": [Secret("env:S", CANARY)]})})
@@ -134,7 +134,7 @@ def test_every_call_is_paced_counted_and_observed_without_values() -> None:
     paced: list[int] = []
     calls: list[Call] = []
     backend = Scripted([ok(), gone(), Response(500), Unreachable("no")])
-    session = Session(backend, lambda: paced.append(1), calls.append, "/api/v2")
+    session = Session(backend, lambda: paced.append(1), calls.append, root="/api/v2")
     session.send(PATCH, Key("variable", "a"), ("value",))
     session.send(GET, Key("variable", "a"))
     for error in (ServerFailed, Unreachable):
@@ -184,4 +184,4 @@ def test_what_is_no_known_airflow_is_said_to_be_none(
     answers: list[Any], error: type[Exception], text: str
 ) -> None:
     with pytest.raises(error, match=text):
-        identify(Session(Scripted(answers, roots=("/api/v2", "/api/v1"))))
+        identify(Session(Scripted(answers, roots=("/api/v2", "/api/v1")), patience=IMPATIENT))

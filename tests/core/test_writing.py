@@ -322,7 +322,7 @@ def test_a_replace_minds_no_change_of_an_ignored_field() -> None:
         ([Response(403)], ("refused", 1)),
         ([Response(500)], ("unknown", 1)),
         ([Response(204), Response(409, {"detail": "exists"})], ("unknown", 2)),
-        ([Response(204), Response(500)], ("unknown", 2)),
+        ([Response(204), Response(500), gone()], ("unknown", 2)),
         ([Response(204), Response(403)], ("unknown", 2)),
     ],
 )
