@@ -1,13 +1,14 @@
 """Two values held against each other, leaf by leaf; the answer says what differs without showing secrets."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import Any, Literal
 
 from reconciler.kinds import BY_NAME
 from reconciler.kinds.secrecy import looks_secret, tells_secrets
 from reconciler.model import Hidden, Key, Path, Resource, Sealed, Secret, Why, canonical_digest
+from reconciler.records import pointer
 
 
 class Absent(Enum):
@@ -19,15 +20,24 @@ class Absent(Enum):
 NOTHING = Absent.NOTHING
 
 
+Cause = Literal["manifest", "drift", "withdrawn", "secret_rotated", "secret_resend"]
+
+
 @dataclass(frozen=True)
 class FieldChange:
-    """One leaf that differs. A secret one has neither value, only the reference where there is one."""
+    """One leaf that differs. A secret one has neither value, only the reference where there is one.
+
+    ``cause`` is what the ledger says of it, ``written`` whether what git declares is what we last wrote;
+    without a ledger the manifests are the record of that.
+    """
 
     path: Path
     before: Any = NOTHING
     after: Any = NOTHING
     secret: bool = False
     ref: str | None = None
+    cause: Cause = "manifest"
+    written: bool = True
 
 
 @dataclass(frozen=True)
@@ -91,15 +101,21 @@ def _compare(key: Key, path: Path, before: Any, after: Any) -> Iterator[Finding]
 
 
 def _compare_sealed(key: Key, path: Path, before: Any, after: Sealed) -> Iterator[Finding]:
-    missing = after.fingerprint is None
-    if missing:
-        yield Unverified(key, path, "secret missing", after.ref)
-    elif isinstance(before, Hidden):
-        yield Unverified(key, path, before.why, after.ref)
     nothing_there = before is None or before is NOTHING
-    comparable = not missing and not isinstance(before, Hidden)
-    if nothing_there or (comparable and before != after):
-        yield FieldChange(path, secret=True, ref=after.ref)
+    why = _why_unverified(before, after)
+    if why is not None and (after.missing or not nothing_there):
+        yield Unverified(key, path, why, after.ref)
+    if nothing_there or (why is None and before != after):
+        yield FieldChange(path, secret=True, ref=after.ref or None)
+
+
+def _why_unverified(before: Any, after: Sealed) -> Why | None:
+    """Why a secret cannot be held against what lives, or ``None``."""
+    if after.missing:
+        return "secret missing"
+    if isinstance(before, Hidden):
+        return before.why
+    return "value not read" if after.fingerprint is None else None
 
 
 def _replaced(key: Key, path: Path, before: Any, after: Any) -> Iterator[Finding]:
@@ -133,26 +149,55 @@ def _is_opaque_extra(path: Path, value: Any) -> bool:
     return path == ("extra",) and isinstance(value, str)
 
 
-def digest(resource: Resource, names: Iterable[str]) -> str:
-    """SHA-256 over canonical JSON of the named fields; a secret contributes its reference, never its value.
+def digest(resource: Resource, names: Iterable[str], marks: Mapping[str, str] | None = None) -> str:
+    """SHA-256 over canonical JSON of the named fields of a declared resource.
 
+    A secret contributes its reference and, out of ``marks``, its version or keyed digest, never its value.
     What only looks secret contributes that it is there, so that no digest can be searched for a password.
     """
     fields = {
-        name: _digestible(resource.key, (name,), resource.fields[name])
+        name: _digestible(resource.key, (name,), resource.fields[name], marks or {})
         for name in names
         if name in resource.fields
     }
     return canonical_digest(fields)
 
 
-def _digestible(key: Key, path: Path, value: Any) -> Any:
+def digest_living(current: Resource, desired: Resource, names: Iterable[str]) -> str:
+    """The same of what lives, both resources having come out of ``seal``.
+
+    A leaf that Airflow masks counts as what git declares there, if it fits: what is masked changes from
+    request to request, and a digest must not.
+    """
+    fields = {
+        name: _digestible(
+            current.key, (name,), _unmasked(current.fields.get(name), desired.fields.get(name)), {}
+        )
+        for name in names
+    }
+    return canonical_digest(fields)
+
+
+def _unmasked(live: Any, declared: Any) -> Any:
+    if isinstance(live, Hidden):
+        return live if declared is None or isinstance(declared, Sealed) else declared
+    if isinstance(live, dict) and isinstance(declared, dict):
+        return {name: _unmasked(item, declared.get(name)) for name, item in live.items()}
+    if isinstance(live, list) and isinstance(declared, list) and len(live) == len(declared):
+        return [_unmasked(one, other) for one, other in zip(live, declared, strict=True)]
+    if isinstance(live, Sealed) and isinstance(declared, Sealed):
+        return Hidden("hidden")
+    return live
+
+
+def _digestible(key: Key, path: Path, value: Any, marks: Mapping[str, str]) -> Any:
     if isinstance(value, Sealed | Secret):
-        return {"$secret": value.ref}
+        mark = marks.get(pointer(path))
+        return {"$secret": value.ref, **({"mark": mark} if mark else {})}
     if isinstance(value, Hidden):
         return {"$hidden": True}
     if isinstance(value, dict):
-        return {name: _digestible(key, (*path, name), item) for name, item in value.items()}
+        return {name: _digestible(key, (*path, name), item, marks) for name, item in value.items()}
     if isinstance(value, list):
-        return [_digestible(key, (*path, index), item) for index, item in enumerate(value)]
+        return [_digestible(key, (*path, at), item, marks) for at, item in enumerate(value)]
     return {"$hidden": True} if value and _is_private(key, path, value) else value

@@ -19,7 +19,8 @@ MASKS = re.compile(r"\*{3,}")
 Path = tuple[str | int, ...]
 """The way to a leaf: a field's name, then object keys and list indexes."""
 
-Why = Literal["hidden", "masked", "secret missing"]
+Why = Literal["hidden", "masked", "secret missing", "value not read"]
+"""Why a leaf is unverified. The last: only the secret's version was looked up, and Airflow shows a value."""
 
 
 class Key(NamedTuple):
@@ -35,19 +36,26 @@ class Key(NamedTuple):
 class Secret:
     """A reference to a secret and, once looked up, its plaintext, which no text form of it shows.
 
-    Only ``reveal`` hands the plaintext out, and only the encoder of request bodies may call it.
+    ``version`` is what the source calls the value's version, where it has such; then a plan goes without
+    the plaintext. Only ``reveal`` hands that out, and only the encoder of request bodies may call it.
     """
 
-    __slots__ = ("__plaintext", "ref")
+    __slots__ = ("__plaintext", "ref", "version")
 
-    def __init__(self, ref: str, plaintext: str | None = None) -> None:
+    def __init__(self, ref: str, plaintext: str | None = None, version: str | None = None) -> None:
         self.ref = ref
+        self.version = version
         self.__plaintext = plaintext
 
     @property
     def known(self) -> bool:
         """Whether the reference has been looked up and the source holds a value."""
         return self.__plaintext is not None
+
+    @property
+    def missing(self) -> bool:
+        """Whether the source, once asked, has shown neither a value nor a version of one."""
+        return self.__plaintext is None and self.version is None
 
     def reveal(self) -> str:
         """The plaintext; raises ValueError if the secret is not known."""
@@ -57,11 +65,15 @@ class Secret:
 
     def sealed(self, seal: Callable[[str], str]) -> "Sealed":
         """The same secret in the form that can be compared but not read."""
-        return Sealed(self.ref, None if self.__plaintext is None else seal(self.__plaintext))
+        return Sealed(self.ref, self.digested(seal), self.missing)
+
+    def digested(self, digest: Callable[[str], str]) -> str | None:
+        """A keyed digest of the plaintext; ``None`` if it is not known."""
+        return None if self.__plaintext is None else digest(self.__plaintext)
 
     def spelled(self, spell: Callable[[str], str]) -> "Secret":
         """The same secret in another spelling, for a comparison that is blind to spelling."""
-        return Secret(self.ref, None if self.__plaintext is None else spell(self.__plaintext))
+        return Secret(self.ref, None if self.__plaintext is None else spell(self.__plaintext), self.version)
 
     def fits(self, pattern: str) -> bool:
         """Whether the plaintext could be what Airflow shows as ``pattern``, ``***`` being a wildcard."""
@@ -92,11 +104,13 @@ class Secret:
 class Sealed:
     """A secret as the comparison sees it: its reference and a keyed fingerprint of its value.
 
-    Without a reference it is a live value that stands in a secret's place, or beside secrets.
+    Without a reference it is a value that stands in a secret's place, or beside secrets. ``missing`` says
+    that the source has none; without a fingerprint otherwise, only a version of it was looked up.
     """
 
     ref: str
     fingerprint: str | None = field(repr=False)
+    missing: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,11 @@
 """What apply would do, as data."""
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
-from typing import Literal
+from typing import Any, Literal
 
+from reconciler.causes import GRAVITY, NOTHING_OWNED, Ownership
 from reconciler.compare import (
     FieldChange,
     Finding,
@@ -12,13 +13,26 @@ from reconciler.compare import (
     compare_resources,
     created_leaves,
     digest,
+    digest_living,
     lost_leaves,
 )
 from reconciler.errors import Origin
 from reconciler.kinds import BY_NAME
 from reconciler.model import Key, Resource, State
+from reconciler.records import UNCOMPARABLE
 
-Reason = Literal["manifest", "missing", "secret_resend", "absent", "authoritative"]
+Reason = Literal[
+    "manifest",
+    "drift",
+    "missing",
+    "secret_rotated",
+    "secret_resend",
+    "withdrawn",
+    "undeclared",
+    "absent",
+    "authoritative",
+    "recorded",
+]
 
 
 class Action(Enum):
@@ -30,6 +44,11 @@ class Action(Enum):
     DELETE = "delete"
     ADOPT = "adopt"
     FORGET = "forget"
+
+    @property
+    def only_ledger(self) -> bool:
+        """Whether Airflow is left alone, and only the ledger is written."""
+        return self in {Action.ADOPT, Action.FORGET}
 
 
 @dataclass(frozen=True)
@@ -73,6 +92,14 @@ class Violation:
 
 
 @dataclass(frozen=True)
+class Warned:
+    """Something about a change that a reviewer should not overlook."""
+
+    key: Key
+    message: str
+
+
+@dataclass(frozen=True)
 class Calls:
     """Requests to Airflow: of the plan itself, and what an apply needs in all."""
 
@@ -92,6 +119,9 @@ class Plan:
     violations: tuple[Violation, ...]
     calls: Calls
     ledger_serial: int | None = None
+    warnings: tuple[Warned, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """What shaped the plan beside the files: the selection, and what was allowed; a permit keeps it."""
 
     @property
     def changes(self) -> tuple[Change, ...]:
@@ -109,6 +139,7 @@ class Undeclared:
 
     absent: Mapping[Key, Origin]
     authoritative: Callable[[Key], bool]
+    owned: Callable[[Key], bool] = lambda _key: False
 
     def reason(self, key: Key) -> Reason | None:
         """Why a living, undeclared ``key`` is deleted; ``None`` if it stays."""
@@ -116,23 +147,34 @@ class Undeclared:
             return None
         if key in self.absent:
             return "absent"
+        if self.owned(key):
+            return "undeclared"
         return "authoritative" if self.authoritative(key) else None
 
 
-def diff(desired: State, current: State, undeclared: Undeclared, resend: Collection[Key] = ()) -> Difference:
+def diff(
+    desired: State,
+    current: State,
+    undeclared: Undeclared,
+    resend: Collection[Key] = (),
+    ownership: Ownership = NOTHING_OWNED,
+) -> Difference:
     """Set algebra over the keys, then a strict comparison of what is on both sides.
 
     Both states must have come out of ``seal``. ``resend`` names resources whose secrets are to be sent
     although nothing shows that they differ.
     """
-    found = {key: _findings(desired[key], current.get(key)) for key in desired}
+    found = {key: ownership.judged(key, _findings(desired[key], current.get(key))) for key in desired}
+    compared = _Compared(ownership)
     changes = [
         change
         for key in desired
-        if (change := _change(desired[key], current.get(key), found[key], resend=key in resend))
+        if (change := compared.change(desired[key], current.get(key), found[key], resend=key in resend))
     ]
     doomed = {key: reason for key in current if key not in desired and (reason := undeclared.reason(key))}
     changes += [_delete(current[key], reason, undeclared) for key, reason in doomed.items()]
+    named = {*ownership.records, *ownership.disowned}
+    changes += [_forget(key) for key in named - desired.keys() - doomed.keys()]
     touched = {change.key: change for change in changes}
     return Difference(
         changes=tuple(sorted(changes, key=_execution_order)),
@@ -146,30 +188,67 @@ def _findings(desired: Resource, current: Resource | None) -> list[Finding]:
     return list(created_leaves(desired) if current is None else compare_resources(desired, current))
 
 
-def _change(
-    desired: Resource, current: Resource | None, found: list[Finding], *, resend: bool
-) -> Change | None:
-    differing = tuple(one for one in found if isinstance(one, FieldChange))
-    if current is None:
-        after = digest(desired, desired.fields)
-        return Change(Action.CREATE, desired.key, "manifest", desired.origin, differing, None, after)
-    fields = differing + (_resent(found) if resend else ())
-    if not fields:
-        return None
-    action = Action.UPDATE
-    if any(_needs_replace(desired, field) for field in fields):
-        action = Action.REPLACE
-        fields += tuple(one for one in lost_leaves(desired, current) if isinstance(one, FieldChange))
-    reason: Reason = "manifest" if differing else "secret_resend"
-    names = tuple(desired.compared())
-    digests = digest(current, names), digest(desired, names)
-    return Change(action, desired.key, reason, desired.origin, fields, *digests)
+@dataclass(frozen=True)
+class _Compared:
+    """Findings about declared resources on their way to changes."""
+
+    known: Ownership
+
+    def change(
+        self, desired: Resource, current: Resource | None, found: list[Finding], *, resend: bool
+    ) -> Change | None:
+        differing = tuple(one for one in found if isinstance(one, FieldChange))
+        if current is None:
+            after = self._digest_after(desired)
+            return Change(
+                Action.CREATE,
+                desired.key,
+                self._why_gone(desired.key),
+                desired.origin,
+                differing,
+                None,
+                after,
+            )
+        again = resend or self.known.was_raised(desired.key, desired.secret_version)
+        fields = differing + (_resent(found) if again else ())
+        if not fields:
+            return self._only_recorded(desired, current)
+        action = Action.UPDATE
+        if any(_needs_replace(desired, field) for field in fields):
+            action = Action.REPLACE
+            fields += tuple(one for one in lost_leaves(desired, current) if isinstance(one, FieldChange))
+        causes = {field.cause for field in fields}
+        reason = next(cause for cause in GRAVITY if cause in causes)
+        return Change(action, desired.key, reason, desired.origin, fields, *self._digests(desired, current))
+
+    def _why_gone(self, key: Key) -> Reason:
+        record = self.known.records.get(key)
+        return "missing" if record and record.settled else "manifest"
+
+    def _only_recorded(self, desired: Resource, current: Resource) -> Change | None:
+        """What is as git declares it, but the ledger does not say so: taken over, or somebody's edit."""
+        owned = desired.key in self.known.records
+        if not self.known.has_ledger or (owned and self.known.is_current(desired.key)):
+            return None
+        reason: Reason = "recorded" if owned else "manifest"
+        digests = self._digests(desired, current)
+        return Change(Action.ADOPT, desired.key, reason, desired.origin, (), *digests)
+
+    def _digests(self, desired: Resource, current: Resource) -> tuple[str, str]:
+        return digest_living(current, desired, desired.compared()), self._digest_after(desired)
+
+    def _digest_after(self, desired: Resource) -> str:
+        secrets = self.known.wanted(desired.key)
+        marks = {place: mark for place, mark in secrets.marks.items() if place in secrets.secrets}
+        return digest(
+            desired, desired.fields, {at: mark for at, mark in marks.items() if mark != UNCOMPARABLE}
+        )
 
 
 def _resent(found: list[Finding]) -> tuple[FieldChange, ...]:
     """What cannot be compared, as changes; a field that changes anyway carries its secrets with it."""
     return tuple(
-        FieldChange(one.path, secret=True, ref=one.ref)
+        FieldChange(one.path, secret=True, ref=one.ref or None, cause="secret_resend")
         for one in found
         if isinstance(one, Unverified) and one.why != "secret missing"
     )
@@ -188,6 +267,10 @@ def _delete(current: Resource, reason: Reason, undeclared: Undeclared) -> Change
     return Change(Action.DELETE, current.key, reason, origin, (), digest(current, readable), None)
 
 
+def _forget(key: Key) -> Change:
+    return Change(Action.FORGET, key, "undeclared", None, (), None, None)
+
+
 def _unverified(found: list[Finding], change: Change | None) -> list[Unverified]:
     """What stays unverified: a field that is sent anyway is not listed, unless its source is missing."""
     sent = change.changed if change else ()
@@ -202,5 +285,5 @@ def _unverified(found: list[Finding], change: Change | None) -> list[Unverified]
 def _execution_order(change: Change) -> tuple[bool, int, str]:
     """Creates and updates by rank, then deletes in reverse."""
     rank = BY_NAME[change.key.kind].rank
-    last = change.action is Action.DELETE
+    last = change.action in {Action.DELETE, Action.FORGET}
     return last, -rank if last else rank, change.key.id

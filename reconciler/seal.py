@@ -1,14 +1,17 @@
 """Makes a declared and a live state comparable without anyone downstream seeing a secret."""
 
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
-from reconciler.kinds import BY_NAME
+from reconciler.kinds import BY_NAME, is_empty
 from reconciler.kinds.json_text import stored_text
 from reconciler.model import (
     MASK,
     Hidden,
+    Key,
+    Path,
     Resource,
     Sealed,
     Secret,
@@ -17,31 +20,56 @@ from reconciler.model import (
     mapped_secrets,
     secrets_in,
 )
+from reconciler.records import is_under, pointer
 
 Fingerprint = Callable[[str], str]
 """A keyed digest of a text; the key lives as long as the run."""
 
 
-def seal(desired: State, current: State, fingerprint: Fingerprint) -> tuple[State, State]:
+Places = Collection[str]
+"""Pointers to leaves that once held a secret: what stands there is sealed on both sides, whatever it is."""
+
+
+def seal(
+    desired: State, current: State, fingerprint: Fingerprint, once_secret: Mapping[Key, Places] | None = None
+) -> tuple[State, State]:
     """Both states with secrets as ``Sealed`` and live values that Airflow hides as ``Hidden``."""
-    ours: dict[Any, Resource] = {}
+    ours: dict[Key, Resource] = {}
     theirs = dict(current)
+    known = once_secret or {}
     for key, resource in desired.items():
         if key in current:
-            ours[key], theirs[key] = seal_pair(resource, current[key], fingerprint)
+            ours[key], theirs[key] = seal_pair(resource, current[key], fingerprint, known.get(key, ()))
         else:
             ours[key] = replace(resource, fields=_sealed(resource.fields, fingerprint))
     return ours, theirs
 
 
-def seal_pair(desired: Resource, current: Resource, fingerprint: Fingerprint) -> tuple[Resource, Resource]:
+def seal_pair(
+    desired: Resource, current: Resource, fingerprint: Fingerprint, once_secret: Places = ()
+) -> tuple[Resource, Resource]:
     """One resource in both its states, field by field in the form in which the two compare."""
     kind = BY_NAME[desired.key.kind]
     ours, theirs = {}, dict(current.fields)
     for name, declared in desired.fields.items():
         pair = kind.field(name).pair(declared, current.fields.get(name))
         ours[name], theirs[name] = _sealed(pair[0], fingerprint), _cover(*pair, fingerprint)
+    if once_secret:
+        ours = {name: _sealed_at(ours[name], (name,), once_secret, fingerprint) for name in ours}
+        theirs = {name: _sealed_at(theirs[name], (name,), once_secret, fingerprint) for name in theirs}
     return replace(desired, fields=ours), replace(current, fields=theirs)
+
+
+def _sealed_at(value: Any, path: Path, places: Places, fingerprint: Fingerprint) -> Any:
+    """``value`` with whatever stands at, or in the way to, a place that once held a secret sealed."""
+    place = pointer(path)
+    if not any(is_under(one, place) for one in places):
+        return value
+    if isinstance(value, dict) and value and place not in places:
+        return {name: _sealed_at(item, (*path, name), places, fingerprint) for name, item in value.items()}
+    if isinstance(value, list) and value and place not in places:
+        return [_sealed_at(item, (*path, at), places, fingerprint) for at, item in enumerate(value)]
+    return value if is_empty(value) else _sealed_whole(value, fingerprint)
 
 
 def _sealed(value: Any, fingerprint: Fingerprint) -> Any:
@@ -93,4 +121,14 @@ def _sealed_whole(live: Any, fingerprint: Fingerprint) -> Any:
     """Whatever stands in place of secrets, as something that nobody can read and nothing equals."""
     if live is None or isinstance(live, Sealed | Hidden):
         return live
-    return Sealed("", fingerprint(stored_text(live)))
+    return Sealed("", fingerprint(_spelled_out(live)))
+
+
+def _spelled_out(value: Any) -> str:
+    """A value in one spelling, sealed parts by their references and fingerprints."""
+    return json.dumps(value, sort_keys=True, default=_part)
+
+
+def _part(value: Sealed | Hidden) -> Any:
+    """What stands in a spelling for a part that is sealed already or hidden."""
+    return [value.ref, value.fingerprint] if isinstance(value, Sealed) else [value.why]

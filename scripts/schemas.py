@@ -4,9 +4,10 @@ import json
 import sys
 from pathlib import Path
 
+from reconciler.ledger_document import ledger_schema
 from reconciler.manifests.schema import SCHEMAS
 from reconciler.render.schema import plan_schema
 
-for name, make in {**SCHEMAS, "plan": plan_schema}.items():
+for name, make in {**SCHEMAS, "plan": plan_schema, "ledger": ledger_schema}.items():
     text = json.dumps(make(), indent=2) + "\n"
     (Path(sys.argv[1]) / f"{name}.schema.json").write_text(text, encoding="utf-8")

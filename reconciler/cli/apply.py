@@ -1,25 +1,52 @@
 """``reconciler apply``."""
 
 import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import click
 
+from reconciler.applying import Application, apply_plan, check_applicable
 from reconciler.cli import options
 from reconciler.cli.delivery import REPORT, Delivery, Formats, check_places, codes
+from reconciler.cli.holder import holder
 from reconciler.cli.interrupts import INTERRUPTED, Interrupt, deferred
-from reconciler.cli.planning import plan_all
+from reconciler.cli.output import now
+from reconciler.cli.planning import Wish, plan_all
 from reconciler.cli.terminal import Terminal, talking
-from reconciler.engine import Planned, Selection, apply_plan, check_applicable
+from reconciler.engine import Planned
 from reconciler.errors import ReconcilerError, Unexpected, UsageError
 from reconciler.fleet import Result, gravest, then
+from reconciler.guards import Allowed
+from reconciler.ledger import LEASE_GRACE, RUN_SECONDS, Lease
+from reconciler.permit import Permit, permits
 from reconciler.render.text import plan_text
 from reconciler.report import Report
+from reconciler.selection import Selection
 
 
 @click.command
 @options.reading
 @options.resend
+@options.allowing
+@click.option("--plan", "saved", metavar="FILE", help="Do what this saved plan shows, and nothing else.")
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+@click.option(
+    "--lock-timeout",
+    type=click.FloatRange(min=0),
+    default=0.0,
+    metavar="SECONDS",
+    help="Wait so long for another run's lease.",
+)
+@click.option(
+    "--deadline",
+    type=click.FloatRange(min=0, min_open=True),
+    default=RUN_SECONDS,
+    show_default=True,
+    metavar="SECONDS",
+    help="Stop an environment that takes longer.",
+)
 @talking
 def apply(  # noqa: PLR0913 - one parameter for each option
     *,
@@ -29,18 +56,40 @@ def apply(  # noqa: PLR0913 - one parameter for each option
     kinds: tuple[str, ...],
     only: tuple[str, ...],
     resend_secrets: bool,
+    allowed: Allowed,
+    saved: str | None,
     yes: bool,
+    lock_timeout: float,
+    deadline: float,
 ) -> int:
     """Make environments what the manifests say, and verify it."""
     check_places(formats)
-    selection = Selection(frozenset(kinds), only)
-    planned = plan_all(environments, terminal, selection, resend=resend_secrets, writable=True)
+    selection, interrupt = Selection(frozenset(kinds), only), Interrupt()
+    saved_plans = None if saved is None else _saved_plans(saved, selection, allowed, resend=resend_secrets)
+    wish = Wish(selection, resend_secrets, allowed, saved_plans, lock_timeout, deadline, interrupt)
+    planned = plan_all(environments, terminal, wish)
     _show(planned, terminal)
-    cleared = [then(result, _checked) for result in planned]
-    terminal.errors([after for before, after in zip(planned, cleared, strict=True) if before.error is None])
-    if any(result.value and result.value.plan.changes for result in cleared) and not yes:
+    cleared = [then(result, check_applicable) for result in planned]
+    _tell_new_errors(planned, cleared, terminal)
+    if any(result.value and result.value.changes for result in cleared) and not (yes or saved):
         _confirm()
-    return _carried_out(cleared, formats, terminal)
+    lease = Lease(terminal.run_id, holder(), now(), deadline + LEASE_GRACE)
+    return _carried_out(cleared, formats, terminal, lease, interrupt)
+
+
+def _saved_plans(file: str, selection: Selection, allowed: Allowed, *, resend: bool) -> dict[str, Permit]:
+    """Raises UsageError where the file is no plan, or options contradict it."""
+    if selection != Selection() or allowed != Allowed() or resend:
+        raise UsageError("the saved plan says what is selected and allowed; give such options to plan --out")
+    try:
+        return permits(Path(file).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise UsageError(f"{file} cannot be read: {reason}") from None
+
+
+def _tell_new_errors(before: Sequence[Result[Any]], after: Sequence[Result[Any]], terminal: Terminal) -> None:
+    terminal.errors([new for old, new in zip(before, after, strict=True) if old.error is None])
 
 
 def _show(planned: list[Result[Planned]], terminal: Terminal) -> None:
@@ -48,11 +97,6 @@ def _show(planned: list[Result[Planned]], terminal: Terminal) -> None:
     for result in planned:
         if result.value is not None:
             terminal.output.note(plan_text(terminal.output.plan(result.value.plan)))
-
-
-def _checked(planned: Planned) -> Planned:
-    check_applicable(planned)
-    return planned
 
 
 def _confirm() -> None:
@@ -66,16 +110,24 @@ def _confirm() -> None:
         raise ReconcilerError("not confirmed; nothing was written")
 
 
-def _carried_out(cleared: list[Result[Planned]], formats: Formats, terminal: Terminal) -> int:
+def _carried_out(
+    cleared: list[Result[Application]],
+    formats: Formats,
+    terminal: Terminal,
+    lease: Lease,
+    interrupt: Interrupt,
+) -> int:
     """From here on something may be written, and no error may claim otherwise."""
     try:
-        with deferred() as interrupt:
-            reports = [then(result, lambda one: apply_plan(one, interrupt.stopped)) for result in cleared]
+        with deferred(interrupt):
+            reports = [
+                then(result, lambda one: apply_plan(one, lease, interrupt.stopped)) for result in cleared
+            ]
     except KeyboardInterrupt:
         told = "interrupted in the middle of a call: changes may have been written; run again"
         terminal.output.note(f"error: {told}", "error")
         return INTERRUPTED
-    terminal.errors([after for before, after in zip(cleared, reports, strict=True) if before.error is None])
+    _tell_new_errors(cleared, reports, terminal)
     try:
         Delivery(terminal.output, reports, REPORT).to(formats)
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - whatever it is, what was written is written

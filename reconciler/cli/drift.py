@@ -4,10 +4,10 @@ import click
 
 from reconciler.cli import options
 from reconciler.cli.delivery import DRIFT, Delivery, Formats, check_places, codes
-from reconciler.cli.planning import plan_all
+from reconciler.cli.planning import Wish, plan_all
 from reconciler.cli.terminal import Terminal, talking
-from reconciler.engine import Selection, drift_of
 from reconciler.fleet import gravest, then
+from reconciler.selection import Selection
 
 DRIFTED = 2
 
@@ -25,8 +25,8 @@ def drift(
 ) -> int:
     """Show what changed behind git's back; exit 2 when something did."""
     check_places(formats)
-    planned = plan_all(environments, terminal, Selection(frozenset(kinds), only), resend=False)
-    results = [then(result, drift_of) for result in planned]
+    planned = plan_all(environments, terminal, Wish(Selection(frozenset(kinds), only)))
+    results = [then(result, lambda one: one.drift) for result in planned]
     Delivery(terminal.output, results, DRIFT).to(formats)
     drifted = [DRIFTED for result in results if result.value and result.value.changes]
     return gravest([*codes(results), *drifted], wrote=False)

@@ -1,11 +1,14 @@
 """Options that several commands share."""
 
+import functools
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
 
+from reconciler.guards import Allowed
 from reconciler.kinds import BY_NAME, KINDS, kind_named
+from reconciler.model import Key
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -40,6 +43,38 @@ class Format(click.ParamType[tuple[str, str | None]]):
         if name not in FORMATS:
             self.fail(f"'{name}' is no format, use {', '.join(FORMATS)}", param, ctx)
         return name, file or None
+
+
+class Number(click.ParamType[tuple[str, int]]):
+    """A kind and the exact number that is allowed."""
+
+    name = "kind=n"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, int]:
+        """The kind in the singular, and the number."""
+        if isinstance(value, tuple):
+            return value
+        kind, _, number = str(value).partition("=")
+        if not (number.isascii() and number.isdigit()):
+            self.fail(f"'{value}' is not KIND=N, such as variable=6", param, ctx)
+        return KindName().convert(kind, param, ctx), int(number)
+
+
+class ResourceName(click.ParamType[Key]):
+    """One resource."""
+
+    name = "kind/id"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Key:
+        """Its key."""
+        if isinstance(value, Key):
+            return value
+        kind, slash, id_ = str(value).partition("/")
+        if not (slash and id_):
+            self.fail(f"'{value}' is not KIND/ID, such as variable/etl_config", param, ctx)
+        return Key(KindName().convert(kind, param, ctx), id_)
 
 
 environments = click.argument("environments", metavar="ENV...", nargs=-1, required=True)
@@ -78,3 +113,55 @@ def reading(command: Command) -> Command:
     for option in (only, kinds, formats, environments):
         command = option(command)
     return command
+
+
+def allowing(command: Command) -> Command:
+    """The options that lift guards; the command gets them as ``allowed``."""
+
+    @functools.wraps(command)
+    def wrapped(
+        *,
+        allow_deletes: tuple[tuple[str, int], ...],
+        allow_missing: tuple[tuple[str, int], ...],
+        adopt: tuple[Key, ...],
+        allow_delete: tuple[Key, ...],
+        **rest: Any,
+    ) -> Any:
+        numbers = dict(allow_deletes), dict(allow_missing)
+        return command(allowed=Allowed(*numbers, frozenset(adopt), frozenset(allow_delete)), **rest)
+
+    for option in reversed(ALLOWING):
+        wrapped = option(wrapped)
+    return cast("Command", wrapped)
+
+
+ALLOWING = (
+    click.option(
+        "--allow-deletes",
+        type=Number(),
+        multiple=True,
+        metavar="KIND=N",
+        help="Allow exactly N deletes of a kind; may be repeated.",
+    ),
+    click.option(
+        "--allow-missing",
+        type=Number(),
+        multiple=True,
+        metavar="KIND=N",
+        help="Exactly N owned ones of a kind are gone, and that is right; may be repeated.",
+    ),
+    click.option(
+        "--adopt",
+        type=ResourceName(),
+        multiple=True,
+        metavar="KIND/ID",
+        help="Take over what is there already and differs; may be repeated.",
+    ),
+    click.option(
+        "--allow-delete",
+        type=ResourceName(),
+        multiple=True,
+        metavar="KIND/ID",
+        help="Delete it although somebody changed it; may be repeated.",
+    ),
+)

@@ -4,10 +4,11 @@ import click
 
 from reconciler.cli import options
 from reconciler.cli.delivery import PLAN, Delivery, Formats, check_places, codes, write_file
-from reconciler.cli.planning import plan_all
+from reconciler.cli.planning import Wish, plan_all
 from reconciler.cli.terminal import Terminal, talking
-from reconciler.engine import Selection
 from reconciler.fleet import gravest, then
+from reconciler.guards import Allowed
+from reconciler.selection import Selection
 
 PENDING = 2
 
@@ -15,7 +16,8 @@ PENDING = 2
 @click.command
 @options.reading
 @options.resend
-@click.option("--out", metavar="FILE", help="Save the plan as JSON.")
+@options.allowing
+@click.option("--out", metavar="FILE", help="Save the plan, for apply --plan.")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 when there are changes.")
 @talking
 def plan(  # noqa: PLR0913 - one parameter for each option
@@ -26,12 +28,14 @@ def plan(  # noqa: PLR0913 - one parameter for each option
     kinds: tuple[str, ...],
     only: tuple[str, ...],
     resend_secrets: bool,
+    allowed: Allowed,
     out: str | None,
     detailed_exitcode: bool,
 ) -> int:
     """Show what apply would do; nothing is written."""
     check_places(formats, out)
-    planned = plan_all(environments, terminal, Selection(frozenset(kinds), only), resend=resend_secrets)
+    wish = Wish(Selection(frozenset(kinds), only), resend_secrets, allowed)
+    planned = plan_all(environments, terminal, wish)
     results = [then(result, lambda one: one.plan) for result in planned]
     delivery = Delivery(terminal.output, results, PLAN)
     if out:

@@ -73,7 +73,7 @@ def _event(run_id: str, environment: str, call: Call) -> str:
         "id": call.id,
         "fields": list(call.fields),
         "status": call.status,
-        "attempts": 1,
+        "attempts": call.attempt,
         "milliseconds": round(call.milliseconds, 1),
     }
     return json.dumps(event)

@@ -4,11 +4,11 @@ from typing import Any
 
 import click
 
+from reconciler.capacity import check_offline
 from reconciler.cli import options
 from reconciler.cli.delivery import VALIDATION, Delivery, Formats, check_places, codes
 from reconciler.cli.planning import load_all
 from reconciler.cli.terminal import Terminal, talking
-from reconciler.engine import check_offline
 from reconciler.fleet import gravest, then
 
 

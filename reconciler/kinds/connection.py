@@ -82,6 +82,7 @@ CONNECTION = Kind(
             "Options of the connection's type; stored as JSON text.",
             secret="leaves",
             pair=pair_extra,
+            form=as_object,
             json_text=True,
         ),
     ),

@@ -17,6 +17,11 @@ def is_empty(value: Any) -> bool:
     return value is None or value == ""
 
 
+def form_plain(value: Any) -> Any:
+    """A value as it is, nothing being ``None`` however it is written."""
+    return None if is_empty(value) else value
+
+
 def pair_plain(declared: Any, live: Any) -> tuple[Any, Any]:
     """Both values as they are, but nothing equals nothing however it is written."""
     return (None, None) if is_empty(declared) and is_empty(live) else (declared, live)
@@ -32,6 +37,8 @@ class Field:
     default: Any = None
     secret: SecretPlace = "never"
     pair: Pair = pair_plain
+    form: Callable[[Any], Any] = form_plain
+    """The one form in which a value counts, whichever side it comes from; the ledger marks its leaves."""
     merged_whole: bool = False
     """Whether a higher layer replaces the value as one, keeping its nulls."""
     json_text: bool = False
@@ -57,6 +64,14 @@ class Kind:
     def field(self, name: str) -> Field:
         """The field called ``name``; raises StopIteration if the kind has none."""
         return next(field for field in self.fields if field.name == name)
+
+    def empty(self, name: str) -> Any:
+        """What a field returns to that git no longer declares, in the form that every version takes.
+
+        Airflow 2 does not take ``null`` for a description.
+        """
+        field = self.field(name)
+        return "" if field.default is None and field.schema.get("type") == "string" else field.default
 
     @property
     def field_names(self) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 import json
 from typing import Any
 
-from reconciler.kinds.json_text import NO_DOCUMENT, canonical, document, strict_json
+from reconciler.kinds.json_text import NO_DOCUMENT, canonical, document, stored_text, strict_json
 from reconciler.kinds.table import Field, Kind
 from reconciler.model import Secret
 
@@ -28,6 +28,14 @@ def pair_value(declared: Any, live: Any) -> tuple[Any, Any]:
     return declared, (live if isinstance(declared, str) else _typed(live))
 
 
+def form_value(value: Any) -> Any:
+    """The document that a value denotes, or else the text that Airflow stores; a secret as it is."""
+    if isinstance(value, Secret):
+        return value
+    parsed = document(value)
+    return stored_text(value) if parsed is NO_DOCUMENT else parsed
+
+
 VARIABLE = Kind(
     name="variable",
     collection="variables",
@@ -43,6 +51,7 @@ VARIABLE = Kind(
             "Any value. Text is stored as it is; everything else as JSON text.",
             secret="leaves",
             pair=pair_value,
+            form=form_value,
             merged_whole=True,
             json_text=True,
         ),

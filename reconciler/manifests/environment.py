@@ -1,6 +1,7 @@
 """A folder with an ``environment.yaml``, read as a whole: the environment and what it declares."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 
 from reconciler.backends import PATH_LIMIT
 from reconciler.errors import ManifestError, Origin, Problem
+from reconciler.guards import DEFAULT_LIMIT, Limit
 from reconciler.kinds import BY_NAME, KINDS
 from reconciler.manifests import rules
 from reconciler.manifests.files import (
@@ -23,7 +25,10 @@ from reconciler.manifests.merge import emptied, kind_sections, merge_layers
 from reconciler.manifests.placed import PlacedDict, PlacedList, parts
 from reconciler.manifests.validation import unreadable, validate
 from reconciler.model import Key, Resource, Secret, State
+from reconciler.stores.location import LocationError, parse_location
 from reconciler.targets import HttpTarget, MwaaTarget, SandboxTarget, Target, TargetError, parse_target
+
+KMS_KEY = re.compile(r"kms:[A-Za-z0-9:/_-]+\Z")
 
 
 @dataclass(frozen=True)
@@ -38,8 +43,11 @@ class Environment:
     authoritative_ids: Mapping[str, tuple[str, ...]]
     rate_limit: float | None
     warnings: tuple[Problem, ...]
-    settings: frozenset[str]
-    """The top-level names that ``environment.yaml`` uses."""
+    ledger: str | None = None
+    fingerprint_key: str | Secret | None = None
+    """``kms:KEY``, or the secret that is the key."""
+    adopt_always: bool = False
+    delete_limit: Limit = DEFAULT_LIMIT
 
     def authoritative(self, key: Key) -> bool:
         """Whether git alone rules the id; one that cannot be addressed stays as it is."""
@@ -56,11 +64,13 @@ def load_environment(folder: Path, schemes: frozenset[str]) -> Environment:
     problems: list[Problem] = []
     document = _environment_document(folder, problems)
     target = _target(document, folder, problems)
+    problems += _check_ledger(document)
     layers = read_layers(document, folder, problems)
     merged = merge_layers(layers)
     allow = _strings(parts(document, "secrets"), "allow")
     problems += rules.check(merged, schemes, allow)
-    problems += rules.check_references(parts(document, "auth"), schemes, allow)
+    for place in ("auth", "fingerprint_key"):
+        problems += rules.check_references(parts(document, place), schemes, allow)
     if problems or target is None:
         raise ManifestError(problems)
     path_limit = PATH_LIMIT if isinstance(target, MwaaTarget) else None
@@ -72,9 +82,45 @@ def load_environment(folder: Path, schemes: frozenset[str]) -> Environment:
         absent=_absent(merged),
         authoritative_ids=_authoritative(document),
         rate_limit=document.get("rate_limit"),
-        warnings=(*emptied(layers), *rules.warnings(merged, path_limit)),
-        settings=frozenset(document),
+        warnings=(*emptied(layers), *rules.warnings(merged, path_limit), *_idle(document, merged)),
+        ledger=document.get("ledger"),
+        fingerprint_key=_with_secrets(document.get("fingerprint_key")),
+        adopt_always=document.get("adopt") == "always",
+        delete_limit=_limit(parts(document, "limits").get("deletes")),
     )
+
+
+def _check_ledger(document: PlacedDict) -> Iterator[Problem]:
+    try:
+        if "ledger" in document:
+            parse_location(document["ledger"])
+    except LocationError as error:
+        yield Problem(document.origins["ledger"], f"ledger: {error}")
+    key = document.get("fingerprint_key")
+    if isinstance(key, str) and not KMS_KEY.match(key):
+        what = "fingerprint_key is neither kms:KEY nor a reference to a secret"
+        yield Problem(document.origins["fingerprint_key"], what, "the key itself does not belong here")
+
+
+def _idle(document: PlacedDict, merged: PlacedDict) -> Iterator[Problem]:
+    """Settings that only mean something with a ledger."""
+    if "ledger" in document:
+        return
+    for name in ("fingerprint_key", "adopt"):
+        if name in document:
+            yield Problem(document.origins[name], f"{name} means nothing without a ledger", "name one")
+    for _, section in kind_sections(merged):
+        for body in section.values():
+            if body.get("secret_version") is not None:
+                what = "secret_version means nothing without a ledger, which would remember the last one"
+                yield Problem(body.origins["secret_version"], what, "name one, or use --resend-secrets")
+
+
+def _limit(value: int | str | None) -> Limit:
+    if value is None:
+        return DEFAULT_LIMIT
+    text = str(value)
+    return Limit(int(text.removesuffix("%")), percent=text.endswith("%"))
 
 
 def _environment_document(folder: Path, problems: list[Problem]) -> PlacedDict:

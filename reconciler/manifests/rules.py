@@ -15,9 +15,6 @@ from reconciler.manifests.placed import PlacedDict, PlacedList, parts
 from reconciler.manifests.validation import did_you_mean, spelled
 from reconciler.model import MASK, Key, Path
 
-UNSUPPORTED = frozenset({"aws-sm", "ssm"})
-"""Sources that the format of manifests knows and this version does not have."""
-
 CONNECTION_ID_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-")
 
 
@@ -143,11 +140,8 @@ def _check_reference(
     scheme = reference.partition(":")[0]
     if scheme not in schemes:
         known = f"known sources are {', '.join(sorted(schemes))}"
-        if scheme in UNSUPPORTED:
-            yield Problem(origin, f"this version looks no secrets up in {scheme}", known)
-        else:
-            what = "what stands before the ':' is no source of secrets"
-            yield Problem(origin, what, f"{known}; the secret itself does not belong here")
+        what = "what stands before the ':' is no source of secrets"
+        yield Problem(origin, what, f"{known}; the secret itself does not belong here")
     elif allow is not None and not any(fnmatchcase(reference, pattern) for pattern in allow):
         fix = "add a pattern there, or use another reference"
         yield Problem(origin, f"the reference {reference} is outside secrets.allow", fix)

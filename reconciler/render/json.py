@@ -39,6 +39,10 @@ def plan_entry(plan: Plan) -> dict[str, Any]:
             "apply": {"read": plan.calls.apply_read, "write": plan.calls.apply_write},
         },
         "violations": [vars(violation) for violation in plan.violations],
+        "warnings": [
+            {"kind": one.key.kind, "id": one.key.id, "message": one.message} for one in plan.warnings
+        ],
+        "options": dict(plan.options),
     }
 
 

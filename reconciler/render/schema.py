@@ -1,9 +1,9 @@
 """The JSON Schema of the documents that machines read: plans, drift and reports."""
 
-from typing import Any
+from typing import Any, get_args
 
 from reconciler.kinds import KINDS
-from reconciler.plan import Action
+from reconciler.plan import Action, Reason
 from reconciler.render.json import DRIFT_FORMAT, PLAN_FORMAT, REPORT_FORMAT
 
 COUNT = {"type": "integer", "minimum": 0}
@@ -40,6 +40,8 @@ def _environment() -> dict[str, Any]:
         "unverified": _list(_object({**KEY, "path": PATH, "why": TEXT})),
         "calls": _object({"read": COUNT, "apply": _object({"read": COUNT, "write": COUNT})}),
         "violations": _list(_violation()),
+        "warnings": _list(_object({**KEY, "message": TEXT})),
+        "options": _options(),
     }
     report = {
         **head,
@@ -51,6 +53,22 @@ def _environment() -> dict[str, Any]:
     return {"oneOf": [_object(plan), _object(report), error]}
 
 
+def _options() -> dict[str, Any]:
+    """What shaped the plan beside the files."""
+    numbers = {"type": "object", "additionalProperties": COUNT}
+    return _object(
+        {
+            "kinds": _list(KIND),
+            "only": _list(TEXT),
+            "resend_secrets": {"type": "boolean"},
+            "allow_deletes": numbers,
+            "allow_missing": numbers,
+            "adopt": _list(TEXT),
+            "allow_delete": _list(TEXT),
+        }
+    )
+
+
 def _summary_names() -> list[str]:
     return [*(action.value for action in Action), "unchanged", "unmanaged", "unverified"]
 
@@ -60,7 +78,7 @@ def _change() -> dict[str, Any]:
     required = {
         "action": {"enum": [action.value for action in Action]},
         **KEY,
-        "reason": TEXT,
+        "reason": {"enum": list(get_args(Reason))},
         "origin": origin,
         "fields": _list(_field()),
         "digest_before": DIGEST,

@@ -130,10 +130,12 @@ def dotted(path: Path) -> str:
 def _notes(plan: Plan) -> Iterator[str]:
     for one in plan.difference.unverified:
         yield f"  ? {one.key.kind} {one.key.id}: {dotted(one.path)} is unverified, {one.why}"
+    for warned in plan.warnings:
+        yield f"  ! {warned.key.kind} {warned.key.id}: {warned.message}"
     for violation in plan.violations:
         allow = f" ({violation.allow})" if violation.allow else ""
         yield f"  ! {violation.guard}: {violation.message}{allow}"
-    if plan.difference.unverified or plan.violations:
+    if plan.difference.unverified or plan.warnings or plan.violations:
         yield ""
 
 

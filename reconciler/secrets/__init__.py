@@ -2,8 +2,9 @@
 
 from dataclasses import replace
 from importlib.metadata import entry_points
-from typing import Protocol
+from typing import Any, Protocol
 
+from reconciler.amazon import Place
 from reconciler.errors import SecretError
 from reconciler.model import MASK, Key, Resource, Secret, State, mapped_secrets
 
@@ -11,7 +12,12 @@ GROUP = "reconciler.secrets"
 
 
 class Source(Protocol):
-    """Where secrets of one scheme come from."""
+    """Where secrets of one scheme come from.
+
+    One that tells versions of its values apart has ``version(name)`` too, which needs no right to read
+    them, and takes the version as a second argument of ``value``. One that depends on where the
+    environment lives has a class method ``at(place)``.
+    """
 
     def value(self, name: str) -> str | None:
         """The plaintext of a secret; ``None`` if the source has none of that name or it is empty."""
@@ -23,42 +29,84 @@ def schemes() -> frozenset[str]:
 
 
 class Secrets:
-    """Every secret of a run: each source made once, each reference asked once."""
+    """The secrets of one environment: each source made once, each reference asked once.
 
-    def __init__(self) -> None:
-        self._sources: dict[str, Source] = {}
-        self._known: dict[str, Secret] = {}
+    Those of several environments share what they know, for the sake of those who keep it out of texts.
+    """
+
+    def __init__(self, place: Place = Place(), known: list[Secret] | None = None) -> None:  # noqa: B008 - frozen
+        self._place = place
+        self._sources: dict[str, Any] = {}
+        self._planned: dict[str, Secret] = {}
+        self._fetched: dict[str, Secret] = {}
+        self._known = [] if known is None else known
+
+    def at(self, place: Place) -> "Secrets":
+        """The secrets of an environment that lives in ``place``."""
+        return Secrets(place, self._known)
 
     def __call__(self, secret: Secret) -> Secret:
-        """The same secret, looked up; unknown if its source has none. Raises SecretError."""
+        """The same secret with its plaintext; unknown if its source has none. Raises SecretError."""
         if secret.known:
-            self._known[secret.ref] = secret
-        if secret.ref not in self._known:
-            scheme, _, name = secret.ref.partition(":")
-            if scheme not in self._sources:
-                self._sources[scheme] = _source(scheme)
-            value = _checked(secret.ref, self._sources[scheme].value(name))
-            self._known[secret.ref] = Secret(secret.ref, value)
-        return self._known[secret.ref]
+            return self._noted(secret)
+        if secret.ref not in self._fetched:
+            source, name = self._source(secret.ref)
+            pinned = (secret.version,) if secret.version is not None else ()
+            value = _checked(secret.ref, source.value(name, *pinned))
+            self._fetched[secret.ref] = self._noted(Secret(secret.ref, value, secret.version))
+        return self._fetched[secret.ref]
+
+    def planned(self, secret: Secret) -> Secret:
+        """The same secret with what a plan compares: its version, or its plaintext where there is none.
+
+        Raises SecretError.
+        """
+        if secret.known:
+            return self._noted(secret)
+        if secret.ref not in self._planned:
+            source, name = self._source(secret.ref)
+            versioned = hasattr(source, "version")
+            found = Secret(secret.ref, version=source.version(name)) if versioned else self(secret)
+            self._planned[secret.ref] = found
+        return self._planned[secret.ref]
 
     def resolved(self, desired: State) -> dict[Key, Resource]:
-        """A declared state with every secret looked up."""
-        return {
-            key: replace(resource, fields=mapped_secrets(resource.fields, self))
-            for key, resource in desired.items()
-        }
+        """A declared state with every secret looked up as far as a plan needs it."""
+        return _mapped(desired, self.planned)
+
+    def fetched(self, desired: State) -> dict[Key, Resource]:
+        """The same with every plaintext."""
+        return _mapped(desired, self)
 
     def known(self) -> tuple[Secret, ...]:
-        """All that have been looked up, for those who keep them out of texts."""
-        return tuple(self._known.values())
+        """All whose plaintext is known, for those who keep them out of texts."""
+        return tuple(self._known)
+
+    def _noted(self, secret: Secret) -> Secret:
+        if secret.known and not any(secret is one for one in self._known):
+            self._known.append(secret)
+        return secret
+
+    def _source(self, reference: str) -> tuple[Any, str]:
+        scheme, _, name = reference.partition(":")
+        if scheme not in self._sources:
+            self._sources[scheme] = _source(scheme, self._place)
+        return self._sources[scheme], name
 
 
-def _source(scheme: str) -> Source:
+def _mapped(desired: State, change: Any) -> dict[Key, Resource]:
+    return {
+        key: replace(resource, fields=mapped_secrets(resource.fields, change))
+        for key, resource in desired.items()
+    }
+
+
+def _source(scheme: str, place: Place) -> Any:
     points = [point for point in entry_points(group=GROUP) if point.name == scheme]
     if not points:
         raise SecretError(f"'{scheme}' is no source of secrets")
-    source: Source = points[0].load()()
-    return source
+    made = points[0].load()
+    return made.at(place) if hasattr(made, "at") else made()
 
 
 def _checked(reference: str, value: str | None) -> str | None:

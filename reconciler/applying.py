@@ -1,0 +1,212 @@
+"""Carries a plan out: secrets first, then the ledger, the calls, a look at the result, the ledger again."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from reconciler import forecast, keeper
+from reconciler.engine import Planned
+from reconciler.errors import AirflowError, Guarded, ReconcilerError, SecretError, Unexpected
+from reconciler.ledger import Intended, Lease, Ledger, Pending, Settled, begun, ended
+from reconciler.model import Key, Secret, State, secrets_in
+from reconciler.plan import Action, Change
+from reconciler.records import Marker, secret_places, top
+from reconciler.report import Outcome, Report
+from reconciler.writer import Writer
+
+NOT_VERIFIED = "the result could not be verified"
+INTERRUPTED = f"interrupted: {NOT_VERIFIED[4:]}"
+
+
+@dataclass(frozen=True)
+class Application:
+    """A plan that may be carried out: no guard stands against it, and every secret is at hand."""
+
+    planned: Planned
+    desired: State
+    """What is declared, with the plaintext of every secret that is to be sent."""
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """What there is to do, in order."""
+        return self.planned.plan.changes
+
+    @cached_property
+    def marker(self) -> Marker:
+        """Makes the marks of what is written; a file ledger gets its own key now, if it has none."""
+        comparison, key = self.planned.comparison, self.planned.key
+        sent = [secret for change in self.changes for secret in self._secrets_of(change)]
+        if key is None or comparison.marker.key is not None or all(one.version for one in sent):
+            return comparison.marker
+        return replace(comparison.marker, key=key(create=True))
+
+    def _secrets_of(self, change: Change) -> Iterable[Secret]:
+        resource = self.desired.get(change.key)
+        return secrets_in(resource.fields) if resource else ()
+
+    def intended(self) -> Intended:
+        """What is going to be done to what is ours or will be."""
+        records = self.planned.comparison.claims.records
+        return {
+            change.key: self._pending(change)
+            for change in self.changes
+            if not change.action.only_ledger and (change.key in records or change.action is not Action.DELETE)
+        }
+
+    def _pending(self, change: Change) -> Pending:
+        if change.action is Action.DELETE:
+            return Pending(change.action)
+        resource = self.desired[change.key]
+        compared = tuple(resource.compared())
+        names = change.changed if change.action is Action.UPDATE else compared
+        places = secret_places(resource)
+        return Pending(
+            change.action,
+            self.marker.marks(resource, names),
+            {place: ref for place, ref in places.items() if top(place) in names},
+        )
+
+    def settled(self, change: Change) -> Settled:
+        """What is certain of a resource once its change is done and verified."""
+        if change.action in {Action.DELETE, Action.FORGET}:
+            return Settled(change.key, None)
+        fields = frozenset(self.desired[change.key].fields)
+        sent = {Action.ADOPT: frozenset[str](), Action.UPDATE: frozenset(change.changed)}
+        record = self.planned.comparison.wanted(change.key, sent.get(change.action, fields), self.marker)
+        return Settled(change.key, record)
+
+
+def check_applicable(planned: Planned) -> Application:
+    """The plan ready to be carried out.
+
+    Raises Guarded for a violation, and SecretError for a secret that has to be sent and is missing.
+    """
+    violations = planned.plan.violations
+    if violations:
+        told = "; ".join(f"{one.message}" + (f" ({one.allow})" if one.allow else "") for one in violations)
+        raise Guarded(f"{told}; nothing was written")
+    return Application(planned, _with_secrets(planned))
+
+
+def _with_secrets(planned: Planned) -> State:
+    """What is declared, every secret that some change sends looked up."""
+    desired, changes, dialect = planned.comparison.desired, planned.plan.changes, planned.airflow.dialect
+    writes = [(change.key, dialect.writes(change, desired.get(change.key))) for change in changes]
+    sending = {
+        key: desired[key]
+        for key, requests in writes
+        if any(True for request in requests for _ in secrets_in(request.body))
+    }
+    found = {**desired, **planned.run.secrets.fetched(sending)}
+    sent = (
+        secret
+        for change in changes
+        for request in dialect.writes(change, found.get(change.key))
+        for secret in secrets_in(request.body)
+    )
+    missing = sorted({secret.ref for secret in sent if not secret.known})
+    if missing:
+        raise SecretError(f"secrets to be sent are missing: {', '.join(missing)}; nothing was written")
+    return found
+
+
+def apply_plan(application: Application, lease: Lease, stopped: Callable[[], bool] = lambda: False) -> Report:
+    """Carries the plan out and reads again: what is left then has not converged.
+
+    ``stopped`` is asked between two calls. Raises LedgerChanged or LedgerUnavailable, before any write.
+    """
+    planned = application.planned
+    planned.airflow.session.patience = planned.airflow.session.patience.started()
+    if all(change.action.only_ledger for change in application.changes):
+        return _record_only(application)
+    intended = application.intended()
+    started = planned.kept and keeper.write(planned.kept, begun(planned.kept.ledger, intended, lease))
+    comparison = planned.comparison
+    writer = Writer(planned.airflow, application.desired, comparison.current, comparison.fingerprint, stopped)
+    outcomes = tuple(writer.carry_out(application.changes))
+    remaining, error = _verified(application, outcomes, stopped)
+    if started is not None:
+        error = _finish(application, started, outcomes, None if error else remaining) or error
+    return _report(application, outcomes, remaining, error)
+
+
+def _record_only(application: Application) -> Report:
+    """Nothing of Airflow's changes: one write of the ledger is the whole of it."""
+    kept, changes = application.planned.kept, application.changes
+    if kept is not None and changes:
+        settled = [application.settled(change) for change in changes]
+        keeper.write(kept, ended(kept.ledger, kept.ledger, settled, ()))
+    return _report(application, tuple(Outcome(change, "done", attempts=0) for change in changes), (), None)
+
+
+def _verified(
+    application: Application, outcomes: tuple[Outcome, ...], stopped: Callable[[], bool]
+) -> tuple[tuple[Key, ...], str | None]:
+    """What has not converged among what was touched, and why that cannot be told."""
+    if not any(
+        outcome.result in {"done", "unknown"} and not outcome.change.action.only_ledger
+        for outcome in outcomes
+    ):
+        return (), None
+    if stopped():
+        return (), INTERRUPTED
+    try:
+        return _remaining(application), None
+    except AirflowError as error:
+        return (), f"{NOT_VERIFIED}: {error}"
+    except Exception as error:  # noqa: BLE001 - a mistake here must not keep the ledger from being written
+        return (), f"{NOT_VERIFIED}: {Unexpected(error)}"
+
+
+def _remaining(application: Application) -> tuple[Key, ...]:
+    writing = tuple(change for change in application.changes if not change.action.only_ledger)
+    desired, comparison = application.desired, application.planned.comparison
+    detailed = {change.key for change in writing if "extra" in _fields(desired, change.key)}
+    living = application.planned.airflow.read(forecast.touched_kinds(writing), detailed).state
+    return tuple(
+        change.key
+        for change in writing
+        if (
+            change.key in living
+            if change.action is Action.DELETE
+            else change.key not in living or comparison.still_differs(desired[change.key], living[change.key])
+        )
+    )
+
+
+def _fields(desired: State, key: Key) -> Iterable[str]:
+    return desired[key].fields if key in desired else ()
+
+
+def _finish(
+    application: Application,
+    started: keeper.Kept,
+    outcomes: tuple[Outcome, ...],
+    remaining: tuple[Key, ...] | None,
+) -> str | None:
+    """Writes the ledger for the second time; an error here leaves pending what the next run then mends."""
+    verified = [
+        outcome.change
+        for outcome in outcomes
+        if outcome.result == "done"
+        and (
+            outcome.change.action.only_ledger
+            or (remaining is not None and outcome.change.key not in remaining)
+        )
+    ]
+    untouched = [one.change.key for one in outcomes if one.result in {"refused", "skipped"}]
+    before: Ledger = application.planned.kept.ledger if application.planned.kept else started.ledger
+    try:
+        keeper.write(started, ended(before, started.ledger, map(application.settled, verified), untouched))
+    except ReconcilerError as error:
+        return f"the ledger could not be written at the end, and the next run will mend that: {error}"
+    return None
+
+
+def _report(
+    application: Application, outcomes: tuple[Outcome, ...], remaining: tuple[Key, ...], error: str | None
+) -> Report:
+    session = application.planned.airflow.session
+    converged = all(outcome.result == "done" for outcome in outcomes) and not remaining and error is None
+    plan = application.planned.plan
+    return Report(plan, outcomes, session.reads, session.writes, converged, remaining, error)

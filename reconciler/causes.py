@@ -1,0 +1,109 @@
+"""What the ledger says of a difference: whose it is, and whether what Airflow hides is what we wrote."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from reconciler.compare import Cause, FieldChange, Finding, Unverified
+from reconciler.model import Key
+from reconciler.records import UNCOMPARABLE, Marks, Record, is_under, pointer, same_key
+
+GRAVITY: tuple[Cause, ...] = ("drift", "manifest", "withdrawn", "secret_rotated", "secret_resend")
+"""Of several causes the first is told: that somebody's edit is going to be undone matters most."""
+
+MASKED = "*"
+"""Stands among the marks of what lives for a leaf that is hidden: whether it is what we wrote is unknown."""
+
+
+@dataclass(frozen=True)
+class Ownership:
+    """What a comparison needs to know of the ledger.
+
+    ``wanted`` is what would be recorded of a declared resource were it written now, ``living`` are the
+    marks of what lives; both are asked only where it matters.
+    """
+
+    records: Mapping[Key, Record]
+    disowned: frozenset[Key]
+    """Resources that the ledger names and that turned out not to be ours."""
+    wanted: Callable[[Key], Record]
+    living: Callable[[Key], Marks]
+    withdrawn: Mapping[Key, frozenset[str]]
+    """Fields that we wrote and that git no longer declares: they go back to their defaults."""
+    has_ledger: bool = True
+
+    def judged(self, key: Key, findings: Iterable[Finding]) -> list[Finding]:
+        """Findings about an owned resource, each with its cause; what the marks tell apart is a change."""
+        if key not in self.records:
+            return list(findings)
+        return [self._judged(key, finding) for finding in findings]
+
+    def _judged(self, key: Key, finding: Finding) -> Finding:
+        cause = self._cause(key, finding)
+        if isinstance(finding, FieldChange):
+            return replace(finding, cause=cause or "drift", written=self._is_written(key, finding))
+        if cause is None or finding.why == "secret missing":
+            return finding
+        return FieldChange(finding.path, secret=True, ref=finding.ref or None, cause=cause, written=False)
+
+    def _cause(self, key: Key, finding: Finding) -> Cause | None:
+        """Why something has to be written; ``None`` where only what lives speaks for it, if anything."""
+        record = self.records[key]
+        if finding.path[0] in self.withdrawn.get(key, ()):
+            return "withdrawn"
+        place = pointer(finding.path)
+        if isinstance(finding, Unverified) or finding.secret:
+            return self._cause_of_marks(record, self.wanted(key), place)
+        if finding.path[0] not in record.fields:
+            return "manifest"
+        living, written = _below(self.living(key), place), _below(record.marks, place)
+        return "manifest" if living == written or MASKED in living.values() else None
+
+    def _cause_of_marks(self, record: Record, wanted: Record, place: str) -> Cause | None:
+        places = {**_below(wanted.marks, place), **_below(record.marks, place)}
+        causes = {_verdict(record, wanted, one) for one in places}
+        return next((cause for cause in GRAVITY if cause in causes), None)
+
+    def _is_written(self, key: Key, finding: FieldChange) -> bool:
+        place = pointer(finding.path)
+        return _below(self.wanted(key).marks, place) == _below(self.records[key].marks, place)
+
+    def is_current(self, key: Key) -> bool:
+        """Whether the ledger says of an owned resource what it should, were nothing written."""
+        record, wanted = self.records[key], self.wanted(key)
+        return record.settled and (record.marks, record.secrets, record.protect, record.secret_version) == (
+            wanted.marks,
+            wanted.secrets,
+            wanted.protect,
+            wanted.secret_version,
+        )
+
+    def was_raised(self, key: Key, secret_version: int | None) -> bool:
+        """Whether git asks for a resource's secrets to be sent again."""
+        if key not in self.records or secret_version is None:
+            return False
+        return secret_version != self.records[key].secret_version
+
+
+def _below(marks: Marks, place: str) -> dict[str, str]:
+    return {one: mark for one, mark in marks.items() if is_under(one, place)}
+
+
+def _verdict(record: Record, wanted: Record, place: str) -> Cause | None:
+    """Why a leaf that cannot be read is to be written, told from what we wrote and what git wants."""
+    if place in record.unsure:
+        return "secret_resend"
+    ours, before = wanted.marks.get(place), record.marks.get(place)
+    if ours is None or before is None:
+        return "manifest"
+    moved = wanted.secrets.get(place, "") != record.secrets.get(place, "")
+    if ours == before:
+        return "manifest" if moved and ours[:2] in {"v:", UNCOMPARABLE} else None
+    if moved or place not in wanted.secrets:
+        return "manifest"
+    if UNCOMPARABLE in {ours, before}:
+        return None if ours == UNCOMPARABLE else "secret_resend"
+    return "secret_rotated" if same_key(ours, before) else "secret_resend"
+
+
+NOTHING_OWNED = Ownership({}, frozenset(), lambda _key: Record(), lambda _key: {}, {}, has_ledger=False)
+"""What holds without a ledger."""

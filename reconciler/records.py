@@ -1,0 +1,207 @@
+"""What is known of a resource that we own: what we last wrote, as marks that no value can be told from.
+
+A mark says where it comes from: ``m:`` a keyed digest of a plain leaf, ``v:`` the version that a secret's
+source gives, ``h:KEY:`` a keyed digest of a secret, ``?`` a secret that cannot be compared.
+"""
+
+import base64
+import hashlib
+import hmac
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from reconciler.kinds import BY_NAME, is_empty
+from reconciler.model import MASK, Hidden, Key, Path, Resource, Secret
+
+Marks = Mapping[str, str]
+"""Marks by the pointers of their leaves."""
+
+UNCOMPARABLE = "?"
+DIGEST_BYTES = 16
+
+
+@dataclass(frozen=True)
+class Record:
+    """What we last wrote of one resource, and what holds for it after git has forgotten it."""
+
+    marks: Marks = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    """Leaves that hold or once held a secret, with the last reference; these stay sealed for good."""
+    protect: bool = False
+    secret_version: int | None = None
+    unsure: frozenset[str] = frozenset()
+    """Secrets that an apply was sending when it broke off: nobody knows which value lives."""
+    settled: bool = True
+    """Whether no apply is known to have broken off on it."""
+
+    @property
+    def fields(self) -> frozenset[str]:
+        """The top-level fields that we wrote."""
+        return frozenset(map(top, self.marks))
+
+
+def pointer(path: Path) -> str:
+    """A path as a JSON Pointer (RFC 6901)."""
+    return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in path)
+
+
+def top(place: str) -> str:
+    """The top-level field of a pointer; no kind has one whose name would need escapes."""
+    return place[1:].partition("/")[0]
+
+
+def is_under(place: str, above: str) -> bool:
+    """Whether a pointer is another one, or leads into what stands there."""
+    return place == above or place.startswith(above + "/")
+
+
+def leaves(value: Any, path: Path) -> Iterator[tuple[Path, Any]]:
+    """Every leaf of a value in its counting form, an empty container being one."""
+    if isinstance(value, Mapping) and value:
+        for name, item in value.items():
+            yield from leaves(item, (*path, name))
+    elif isinstance(value, list | tuple) and value:
+        for index, item in enumerate(value):
+            yield from leaves(item, (*path, index))
+    else:
+        yield path, value
+
+
+def field_leaves(resource: Resource, name: str) -> Iterator[tuple[Path, Any]]:
+    """The leaves of one field, a declared or a living one."""
+    form = BY_NAME[resource.key.kind].field(name).form
+    return leaves(form(resource.fields[name]), (name,))
+
+
+@dataclass(frozen=True)
+class Marker:
+    """Makes marks: ``salt`` keys those of plain leaves, ``key`` those of secrets without a version."""
+
+    salt: bytes = field(repr=False)
+    key: bytes | None = field(default=None, repr=False)
+
+    def marks(self, resource: Resource, names: Iterable[str]) -> dict[str, str]:
+        """A mark for each leaf of the named fields."""
+        return {
+            pointer(path): self.mark(resource.key, path, leaf)
+            for name in names
+            for path, leaf in field_leaves(resource, name)
+        }
+
+    def mark(self, key: Key, path: Path, leaf: Any) -> str:
+        """The mark of one leaf, bound to its resource and place, so that equal values do not look equal."""
+        if isinstance(leaf, Secret):
+            return self._secret(key, path, leaf)
+        return "m:" + _digest(self.salt, _bound(key, path, leaf))
+
+    def _secret(self, key: Key, path: Path, secret: Secret) -> str:
+        if secret.version is not None:
+            return f"v:{secret.version}"
+        secret_key = self.key
+        if secret_key is None:
+            return UNCOMPARABLE
+        digest = secret.digested(lambda text: _digest(secret_key, _bound(key, path, text)))
+        return UNCOMPARABLE if digest is None else f"h:{key_id(secret_key)}:{digest}"
+
+
+def derived_key(master: bytes, purpose: str) -> bytes:
+    """A key for one purpose out of a longer-lived one: HKDF-SHA256 (RFC 5869), no salt, one block."""
+    extracted = hmac.new(bytes(hashlib.sha256().digest_size), master, hashlib.sha256).digest()
+    return hmac.new(extracted, purpose.encode() + b"\x01", hashlib.sha256).digest()
+
+
+def key_id(key: bytes) -> str:
+    """What tells keys apart and says nothing else about them."""
+    return hmac.new(key, b"key id", hashlib.sha256).hexdigest()[:8]
+
+
+def same_key(mark: str, other: str) -> bool:
+    """Whether two marks of secrets can be held against each other at all."""
+    return mark[:2] == other[:2] and (mark[:2] != "h:" or mark.split(":")[1] == other.split(":")[1])
+
+
+def _bound(key: Key, path: Path, leaf: Any) -> str:
+    return json.dumps([key.kind, key.id, list(path), leaf], sort_keys=True)
+
+
+def _digest(key: bytes, text: str) -> str:
+    digest = hmac.new(key, text.encode(), hashlib.sha256).digest()[:DIGEST_BYTES]
+    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+
+def secret_places(resource: Resource) -> dict[str, str]:
+    """The declared secrets of a resource: pointers and references, ignored fields included."""
+    return {
+        pointer(path): leaf.ref
+        for name in resource.fields
+        for path, leaf in field_leaves(resource, name)
+        if isinstance(leaf, Secret)
+    }
+
+
+def record_of(
+    resource: Resource, marker: Marker, before: Record | None, sent: Callable[[str], bool]
+) -> Record:
+    """What is to be recorded of a declared resource once it is written.
+
+    ``sent`` tells which top-level fields this write carries: a secret elsewhere that cannot be compared
+    now keeps the mark of the write that did carry it. What was a secret once stays one.
+    """
+    before = before or Record()
+    declared = secret_places(resource)
+    names = [name for name in resource.compared() if name in resource.fields]
+    marks = {
+        place: _kept(before, place, mark, declared) if mark == UNCOMPARABLE and not sent(top(place)) else mark
+        for place, mark in marker.marks(resource, names).items()
+    }
+    once = {place: "" for place in before.secrets if top(place) in resource.fields}
+    version = before.secret_version if resource.secret_version is None else resource.secret_version
+    return Record(marks, {**once, **declared}, resource.protect, version)
+
+
+def _kept(before: Record, place: str, mark: str, declared: Mapping[str, str]) -> str:
+    return before.marks.get(place, mark) if before.secrets.get(place) == declared.get(place) else mark
+
+
+def is_as_written(marks: Marks, secrets: Iterable[str], live: Resource, marker: Marker) -> bool:
+    """Whether a living resource still is what the marks say, as far as Airflow shows it.
+
+    Secrets cannot be told, and a mask may hide anything; fields that were never written do not count.
+    """
+    hidden = tuple(secrets)
+    names = {top(place) for place in marks} & live.fields.keys()
+    return all(_field_as_written(name, marks, hidden, live, marker) for name in names)
+
+
+def looks_like(marks: Marks, secrets: Iterable[str], live: Resource, marker: Marker) -> bool:
+    """The same for a creation that broke off: optional fields may be empty still (Airflow before 2.9)."""
+    required = BY_NAME[live.key.kind].required
+    filled = {
+        place: mark
+        for place, mark in marks.items()
+        if top(place) in required or not is_empty(live.fields.get(top(place)))
+    }
+    return is_as_written(filled, secrets, live, marker)
+
+
+def _field_as_written(
+    name: str, marks: Marks, hidden: tuple[str, ...], live: Resource, marker: Marker
+) -> bool:
+    seen = {pointer(path): (path, leaf) for path, leaf in field_leaves(live, name)}
+    blind = (*hidden, *(place for place, (_, leaf) in seen.items() if is_masked(leaf)))
+    shown = {place: one for place, one in seen.items() if not _is_covered(place, blind)}
+    wrote = {place for place in marks if top(place) == name and not _is_covered(place, blind)}
+    return wrote == shown.keys() and all(
+        marker.mark(live.key, path, leaf) == marks[place] for place, (path, leaf) in shown.items()
+    )
+
+
+def is_masked(leaf: Any) -> bool:
+    """Whether a living leaf is hidden, wholly or in part."""
+    return isinstance(leaf, Hidden) or (isinstance(leaf, str) and MASK in leaf)
+
+
+def _is_covered(place: str, blind: tuple[str, ...]) -> bool:
+    return any(is_under(place, one) or is_under(one, place) for one in blind)
