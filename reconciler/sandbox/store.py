@@ -6,19 +6,13 @@ only its owner may read it. Point a sandbox at made-up values.
 
 import contextlib
 import json
-import os
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from reconciler.durable import locked, replace_whole
 from reconciler.errors import ReconcilerError
 from reconciler.kinds import KINDS, Kind
-
-try:
-    import fcntl
-except ImportError:  # not on Windows: there two processes may lose each other's change
-    fcntl = None  # type: ignore[assignment]
 
 FORMAT = "reconciler.sandbox/1"
 
@@ -118,17 +112,11 @@ class Store:
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
-        if self._file is None or fcntl is None:
+        if self._file is None:
             yield
             return
-        with _explained("write", self._file):
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            folder = os.open(self._file.parent, os.O_RDONLY)
-        try:
-            fcntl.flock(folder, fcntl.LOCK_EX)
+        with _explained("write", self._file), locked(self._file.parent):
             yield
-        finally:
-            os.close(folder)
 
 
 @contextlib.contextmanager
@@ -178,18 +166,7 @@ def _table(kind: Kind, rows: Mapping[str, Mapping[str, Any]]) -> Table:
 
 def write_state(file: Path, state: State) -> None:
     """Replace the file in one step, so that a crash leaves the old state or the new one; mode 0600."""
-    text = state_text(state)
-    descriptor, temporary = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(text.encode())
-            stream.flush()
-            os.fsync(stream.fileno())
-        Path(temporary).replace(file)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-    _sync_folder(file.parent)
+    replace_whole(file, state_text(state).encode())
 
 
 def state_text(state: State) -> str:
@@ -201,13 +178,3 @@ def state_text(state: State) -> str:
 def _lines(table: Table) -> str:
     rows = [f"  {json.dumps(key)}: {json.dumps(row)}" for key, row in sorted(table.items())]
     return "\n" + ",\n".join(rows) + "\n" if rows else ""
-
-
-def _sync_folder(folder: Path) -> None:
-    """Without this, a power cut may undo the replacement."""
-    with contextlib.suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

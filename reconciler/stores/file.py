@@ -4,18 +4,13 @@ import contextlib
 import errno
 import hashlib
 import os
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from reconciler.errors import LedgerChanged, LedgerUnavailable
+from reconciler.durable import locked, replace_whole
+from reconciler.errors import LedgerChanged, LedgerUnavailable, WrongLedger
 from reconciler.stores import Stored
-
-try:
-    import fcntl
-except ImportError:  # not on Windows: there two processes may lose each other's change
-    fcntl = None  # type: ignore[assignment]
 
 KEY_LENGTH = 32
 HINTS = {
@@ -54,13 +49,13 @@ class FileStore:
     def save(self, text: str, replacing: str | None) -> str:
         """Replace the file in one step, so that a crash leaves the old text or the new one."""
         content = text.encode()
-        with _explained("write", self._path), _locked(self._path.parent):
+        with _explained("write", self._path), locked(self._path.parent):
             found = _read(self._path)
             if (None if found is None else _version(found)) != replacing:
                 raise LedgerChanged(
                     f"{self.place} is not what this run has read: another one changed it; run again"
                 )
-            _write(self._path, content)
+            replace_whole(self._path, content)
         return _version(content)
 
     def neighbours(self) -> Iterator[tuple[str, str]]:
@@ -84,19 +79,19 @@ class FileStore:
         return key
 
     def _made_key(self) -> bytes:
-        with _locked(self._path.parent):
+        with locked(self._path.parent):
             found = _read(self._key_path)
             if found is not None:
                 return found
             key = os.urandom(KEY_LENGTH)
-            _write(self._key_path, key)
+            replace_whole(self._key_path, key)
             return key
 
     def _decoded(self, content: bytes) -> str:
         try:
             return content.decode()
         except UnicodeDecodeError:
-            raise LedgerUnavailable(f"{self.place} is no ledger: it is not UTF-8; restore it") from None
+            raise WrongLedger(f"{self.place} is no ledger: it is not UTF-8; restore it") from None
 
 
 def _version(content: bytes) -> str:
@@ -125,45 +120,6 @@ def _texts(path: Path) -> Iterator[tuple[str, str]]:
     with contextlib.suppress(UnicodeDecodeError):
         if content is not None:
             yield str(path), content.decode()
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Replace a file by one of mode 0600; what fails leaves nothing behind."""
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-    _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Without this, a power cut may undo the replacement."""
-    with contextlib.suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
-@contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    folder.mkdir(parents=True, exist_ok=True)
-    if fcntl is None:
-        yield
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ from botocore import exceptions as aws
 
 from reconciler import amazon
 from reconciler.amazon import Place, Refusal
-from reconciler.errors import LedgerChanged, LedgerUnavailable, LedgerUncertain, ReconcilerError
+from reconciler.errors import LedgerChanged, LedgerUnavailable, LedgerUncertain, ReconcilerError, WrongLedger
 from reconciler.stores import Stored
 
 CHANGED = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "OperationAborted", "NoSuchKey"})
@@ -51,7 +51,7 @@ class S3Store:
         try:
             return Stored(answer["Content"].decode(), answer["ETag"], _age(answer))
         except UnicodeDecodeError:
-            raise LedgerUnavailable(f"{self.place} is no ledger: it is not UTF-8; restore it") from None
+            raise WrongLedger(f"{self.place} is no ledger: it is not UTF-8; restore it") from None
 
     def save(self, text: str, replacing: str | None) -> str:
         """Put the object once, on the condition that nobody else has."""

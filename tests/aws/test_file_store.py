@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from reconciler import durable
 from reconciler.errors import LedgerUnavailable
-from reconciler.stores import file as module
 from reconciler.stores.file import FileStore
 
 NOBODY = 65534
@@ -181,7 +181,7 @@ def test_processes_lose_none_of_each_others_changes(path: Path) -> None:
 
 
 def test_without_locks_it_still_saves(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "fcntl", None)
+    monkeypatch.setattr(durable, "fcntl", None)
     store = FileStore(path)
 
     store.save("two", store.save("one", None))

@@ -13,7 +13,7 @@ import pytest
 from moto.backends import get_backend
 
 from reconciler.amazon import Place
-from reconciler.errors import LedgerChanged, LedgerUnavailable
+from reconciler.errors import LedgerChanged, LedgerUnavailable, WrongLedger
 from reconciler.stores import Store, open_store
 from tests.aws import support
 
@@ -232,7 +232,7 @@ def test_where_there_is_nothing_there_are_no_neighbours(ground: Ground) -> None:
 def test_a_ledger_that_is_no_text_is_told(ground: Ground) -> None:
     ground.put(LEDGER, b"\xff\xfe")
 
-    with pytest.raises(LedgerUnavailable, match=r"prod\.json is no ledger: it is not UTF-8"):
+    with pytest.raises(WrongLedger, match=r"prod\.json is no ledger: it is not UTF-8"):
         ground.store().load()
 
 

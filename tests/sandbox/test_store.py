@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from reconciler import durable
 from reconciler.errors import ReconcilerError
 from reconciler.kinds import kind_named
-from reconciler.sandbox import store
 from reconciler.sandbox.store import Store, StoreError, fresh_state, insert, read_state
 from tests.sandbox.support import call, emulator, get, variable
 
@@ -286,7 +286,7 @@ def test_what_was_read_before_a_change_does_not_move() -> None:
 
 
 def test_a_store_works_where_there_is_no_file_locking(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store, "fcntl", None)
+    monkeypatch.setattr(durable, "fcntl", None)
 
     variable(emulator(file=file), "a", "1")
 
