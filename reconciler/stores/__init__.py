@@ -30,7 +30,7 @@ class Store(Protocol):
         """The place as messages show it."""
 
     def load(self) -> Stored | None:
-        """The ledger as it is now; ``None`` where there is none yet. Raises WrongLedger for what is no text."""
+        """The ledger as it is now, ``None`` where there is none yet; WrongLedger if it is no text."""
 
     def save(self, text: str, replacing: str | None) -> str:
         """Put ``text`` in the place of the version ``replacing``, or of nothing; returns the new version.

@@ -154,7 +154,7 @@ def test_a_crash_while_writing_leaves_the_old_state_and_no_litter(
     def crash(_descriptor: int) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("reconciler.sandbox.store.os.fsync", crash)
+    monkeypatch.setattr("reconciler.durable.os.fsync", crash)
     with pytest.raises(KeyboardInterrupt):
         variable(airflow, "b", "2")
     monkeypatch.undo()
@@ -168,7 +168,7 @@ def test_a_full_disk_is_an_error_that_names_the_file(file: Path, monkeypatch: py
     def full(_descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("reconciler.sandbox.store.os.fsync", full)
+    monkeypatch.setattr("reconciler.durable.os.fsync", full)
     with pytest.raises(StoreError, match=r"cannot write .*state\.json: No space left on device"):
         variable(emulator(file=file), "a", "1")
 
@@ -187,7 +187,7 @@ def test_the_replacement_is_synced_before_it_takes_the_place_of_the_file(
         steps.append("replace")
         return replace(self, target)
 
-    monkeypatch.setattr("reconciler.sandbox.store.os.fsync", noted_sync)
+    monkeypatch.setattr("reconciler.durable.os.fsync", noted_sync)
     monkeypatch.setattr(Path, "replace", noted_replace)
     variable(emulator(file=file), "a", "1")
 
