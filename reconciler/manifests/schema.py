@@ -19,7 +19,7 @@ SECRET = {
     },
     "required": ["$secret"],
     "additionalProperties": False,
-    "description": "A reference to a secret: env:NAME.",
+    "description": "A reference to a secret: env:NAME, aws-sm:NAME[#json.key] or ssm:/NAME.",
     "errorMessage": 'must be a secret reference such as {$secret: "env:NAME"}, with nothing beside it',
 }
 LEAF = {
@@ -107,11 +107,13 @@ def _policy() -> dict[str, Any]:
     """What is owned, guarded and allowed."""
     ruled = "Patterns of ids that git rules alone: undeclared ones are deleted."
     allowed = "Patterns of references that may be used."
+    fingerprint = "kms:KEY, or a secret: compares secrets whose source tells no version."
+    adopt = "What is there before us: taken over where it matches, or always."
     rate = "Requests a second; 10 by default on MWAA, whose quota it is."
     return {
-        "ledger": {"type": "string", "description": "file:PATH or s3://BUCKET/KEY"},
-        "fingerprint_key": STRING_OR_SECRET,
-        "adopt": {"enum": ["matching", "always"]},
+        "ledger": {"type": "string", "description": "file:PATH or s3://BUCKET/KEY: what is owned."},
+        "fingerprint_key": {**STRING_OR_SECRET, "description": fingerprint},
+        "adopt": {"enum": ["matching", "always"], "description": adopt},
         "authoritative": {**_object({kind.collection: GLOBS for kind in KINDS}), "description": ruled},
         "limits": _object({"deletes": LIMIT}),
         "secrets": _object({"allow": {**GLOBS, "description": allowed}}),
