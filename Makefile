@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help setup demo test check fix lock schemas
+.PHONY: help setup demo test check mutation fix lock schemas
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -26,6 +26,9 @@ check: setup ## the inner loop: format, lint, types, layers, fast tests
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/pytest -q -n 2 -m "not slow"
+
+mutation: setup ## which small changes of what guards a plan the fast tests do not notice; 20 minutes
+	@PATH="$(CURDIR)/$(BIN):$$PATH" sh scripts/mutation.sh
 
 fix: setup ## format and mend what ruff can mend
 	$(BIN)/ruff format .

@@ -34,7 +34,7 @@ class Airflow:
     def read(self, kinds: Iterable[Kind], detailed: Container[Key]) -> Reading:
         """Every resource of ``kinds``; those in ``detailed`` whole where a listing cuts them short.
 
-        Raises AirflowError, and BadAnswer where a listing stays inconsistent.
+        Raises AirflowError, and Inconsistent where listings go on contradicting themselves or each other.
         """
         state: dict[Key, Resource] = {}
         totals: dict[str, int] = {}
@@ -45,12 +45,20 @@ class Airflow:
             state.update({row.key: row for row in rows})
         cut = [key for key in state if self.dialect.lacks_extra(BY_NAME[key.kind]) and key in detailed]
         for key in cut:
-            whole = self.find(key)
+            whole = self._whole(key)
             if whole is None:
                 del state[key]
             else:
                 state[key] = whole
         return Reading(state, totals, first_pages)
+
+    def _whole(self, key: Key) -> Resource | None:
+        """A resource that has been listed; ``None`` only if it has gone: else it would pass for deleted."""
+        for _ in range(ATTEMPTS_TO_LIST):
+            whole = self.find(key)
+            if whole is not None or all(row.key != key for row in self._list(BY_NAME[key.kind])[0]):
+                return whole
+        raise Inconsistent(f"{key} is listed, and is not there")
 
     def find(self, key: Key) -> Resource | None:
         """One resource as it lives now; ``None`` if it does not."""

@@ -39,19 +39,23 @@ def check_changes(
     dialect: Dialect, changes: tuple[Change, ...], desired: State, current: State, environment: Environment
 ) -> None:
     """Raises ManifestError for changes that no request to this server can express."""
-    nowhere = Origin(str(environment.folder / "environment.yaml"), 1, 1)
-    _raise(_refusals(dialect, changes, desired, current, nowhere))
+    _raise(_refusals(dialect, changes, desired, current, nowhere(environment)))
+
+
+def nowhere(environment: Environment) -> Origin:
+    """The place of a problem with something that git does not name."""
+    return Origin(str(environment.folder / "environment.yaml"), 1, 1)
 
 
 def _refusals(
-    dialect: Dialect, changes: tuple[Change, ...], desired: State, current: State, nowhere: Origin
+    dialect: Dialect, changes: tuple[Change, ...], desired: State, current: State, elsewhere: Origin
 ) -> Iterator[Refusal]:
     for change in changes:
         if change.action.only_ledger:
             continue
         what = dialect.change_refusal(change, desired.get(change.key), current.get(change.key))
         if what:
-            yield change.origin or nowhere, what
+            yield change.origin or elsewhere, what
 
 
 def _raise(found: Iterable[Refusal]) -> None:

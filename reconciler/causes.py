@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from reconciler.compare import Cause, FieldChange, Finding, Unverified
 from reconciler.model import Key
-from reconciler.records import UNCOMPARABLE, Marks, Record, is_under, pointer, same_key
+from reconciler.records import UNCOMPARABLE, Marks, Ordered, Record, pointer, same_key
 
 GRAVITY: tuple[Cause, ...] = ("drift", "manifest", "withdrawn", "secret_rotated", "secret_resend")
 """Of several causes the first is told: that somebody's edit is going to be undone matters most."""
@@ -30,42 +31,16 @@ class Ownership:
     withdrawn: Mapping[Key, frozenset[str]]
     """Fields that we wrote and that git no longer declares: they go back to their defaults."""
     has_ledger: bool = True
+    is_blank: Callable[[Key, str], bool] = lambda _key, _field: False
+    """Whether what we last wrote of a withdrawn field is its default already."""
 
     def judged(self, key: Key, findings: Iterable[Finding]) -> list[Finding]:
         """Findings about an owned resource, each with its cause; what the marks tell apart is a change."""
-        if key not in self.records:
-            return list(findings)
-        return [self._judged(key, finding) for finding in findings]
-
-    def _judged(self, key: Key, finding: Finding) -> Finding:
-        cause = self._cause(key, finding)
-        if isinstance(finding, FieldChange):
-            return replace(finding, cause=cause or "drift", written=self._is_written(key, finding))
-        if cause is None or finding.why == "secret missing":
-            return finding
-        return FieldChange(finding.path, secret=True, ref=finding.ref or None, cause=cause, written=False)
-
-    def _cause(self, key: Key, finding: Finding) -> Cause | None:
-        """Why something has to be written; ``None`` where only what lives speaks for it, if anything."""
-        record = self.records[key]
-        if finding.path[0] in self.withdrawn.get(key, ()):
-            return "withdrawn"
-        place = pointer(finding.path)
-        if isinstance(finding, Unverified) or finding.secret:
-            return self._cause_of_marks(record, self.wanted(key), place)
-        if finding.path[0] not in record.fields:
-            return "manifest"
-        living, written = _below(self.living(key), place), _below(record.marks, place)
-        return "manifest" if living == written or MASKED in living.values() else None
-
-    def _cause_of_marks(self, record: Record, wanted: Record, place: str) -> Cause | None:
-        places = {**_below(wanted.marks, place), **_below(record.marks, place)}
-        causes = {_verdict(record, wanted, one) for one in places}
-        return next((cause for cause in GRAVITY if cause in causes), None)
-
-    def _is_written(self, key: Key, finding: FieldChange) -> bool:
-        place = pointer(finding.path)
-        return _below(self.wanted(key).marks, place) == _below(self.records[key].marks, place)
+        found = list(findings)
+        if key not in self.records or not found:
+            return found
+        judge = _Judge(self, key)
+        return [judge.judged(finding) for finding in found]
 
     def is_current(self, key: Key) -> bool:
         """Whether the ledger says of an owned resource what it should, were nothing written."""
@@ -84,8 +59,68 @@ class Ownership:
         return secret_version != self.records[key].secret_version
 
 
-def _below(marks: Marks, place: str) -> dict[str, str]:
-    return {one: mark for one, mark in marks.items() if is_under(one, place)}
+@dataclass(frozen=True)
+class _Judge:
+    """One owned resource with its marks in order, since a large value may differ in all of its leaves."""
+
+    known: Ownership
+    key: Key
+
+    @cached_property
+    def _record(self) -> Record:
+        return self.known.records[self.key]
+
+    @cached_property
+    def _wanted(self) -> Record:
+        return self.known.wanted(self.key)
+
+    @cached_property
+    def _fields(self) -> frozenset[str]:
+        return self._record.fields
+
+    @cached_property
+    def _written_marks(self) -> Ordered:
+        return Ordered(self._record.marks)
+
+    @cached_property
+    def _wanted_marks(self) -> Ordered:
+        return Ordered(self._wanted.marks)
+
+    @cached_property
+    def _living_marks(self) -> Ordered:
+        return Ordered(self.known.living(self.key))
+
+    def judged(self, finding: Finding) -> Finding:
+        """The finding with its cause, as a change where there is one."""
+        cause = self._cause(finding)
+        if isinstance(finding, FieldChange):
+            return replace(finding, cause=cause or "drift", written=self._is_written(finding))
+        if cause is None or finding.why == "secret missing":
+            return finding
+        return FieldChange(finding.path, secret=True, ref=finding.ref or None, cause=cause, written=False)
+
+    def _cause(self, finding: Finding) -> Cause | None:
+        """Why something has to be written; ``None`` where only what lives speaks for it, if anything."""
+        name = str(finding.path[0])
+        if name in self.known.withdrawn.get(self.key, ()):
+            is_blank = isinstance(finding, Unverified) and self.known.is_blank(self.key, name)
+            return None if is_blank else "withdrawn"
+        place = pointer(finding.path)
+        if isinstance(finding, Unverified) or finding.secret:
+            return self._cause_of_marks(place)
+        if name not in self._fields:
+            return "manifest"
+        living, written = self._living_marks.below(place), self._written_marks.below(place)
+        return "manifest" if living == written or MASKED in living.values() else None
+
+    def _cause_of_marks(self, place: str) -> Cause | None:
+        places = {**self._wanted_marks.below(place), **self._written_marks.below(place)}
+        causes = {_verdict(self._record, self._wanted, one) for one in places}
+        return next((cause for cause in GRAVITY if cause in causes), None)
+
+    def _is_written(self, finding: FieldChange) -> bool:
+        place = pointer(finding.path)
+        return self._wanted_marks.below(place) == self._written_marks.below(place)
 
 
 def _verdict(record: Record, wanted: Record, place: str) -> Cause | None:
@@ -95,10 +130,10 @@ def _verdict(record: Record, wanted: Record, place: str) -> Cause | None:
     ours, before = wanted.marks.get(place), record.marks.get(place)
     if ours is None or before is None:
         return "manifest"
-    moved = wanted.secrets.get(place, "") != record.secrets.get(place, "")
+    moved = wanted.secrets.get(place) != record.secrets.get(place)
     if ours == before:
         return "manifest" if moved and ours[:2] in {"v:", UNCOMPARABLE} else None
-    if moved or place not in wanted.secrets:
+    if moved or not wanted.secrets.get(place):
         return "manifest"
     if UNCOMPARABLE in {ours, before}:
         return None if ours == UNCOMPARABLE else "secret_resend"

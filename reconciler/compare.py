@@ -8,7 +8,7 @@ from typing import Any, Literal
 from reconciler.kinds import BY_NAME
 from reconciler.kinds.secrecy import looks_secret, tells_secrets
 from reconciler.model import Hidden, Key, Path, Resource, Sealed, Secret, Why, canonical_digest
-from reconciler.records import pointer
+from reconciler.records import is_under, pointer
 
 
 class Absent(Enum):
@@ -152,7 +152,8 @@ def _is_opaque_extra(path: Path, value: Any) -> bool:
 def digest(resource: Resource, names: Iterable[str], marks: Mapping[str, str] | None = None) -> str:
     """SHA-256 over canonical JSON of the named fields of a declared resource.
 
-    A secret contributes its reference and, out of ``marks``, its version or keyed digest, never its value.
+    A secret contributes its reference and, out of ``marks``, its version or keyed digest, never its value;
+    so does what stands where a secret once did.
     What only looks secret contributes that it is there, so that no digest can be searched for a password.
     """
     fields = {
@@ -192,8 +193,9 @@ def _unmasked(live: Any, declared: Any) -> Any:
 
 def _digestible(key: Key, path: Path, value: Any, marks: Mapping[str, str]) -> Any:
     if isinstance(value, Sealed | Secret):
-        mark = marks.get(pointer(path))
-        return {"$secret": value.ref, **({"mark": mark} if mark else {})}
+        place = pointer(path)
+        below = {one: mark for one, mark in marks.items() if is_under(one, place)}
+        return {"$secret": value.ref, **({"marks": below} if below else {})}
     if isinstance(value, Hidden):
         return {"$hidden": True}
     if isinstance(value, dict):

@@ -70,7 +70,14 @@ class Comparison:
                 if key in self.declared
             },
             has_ledger=self.ledger is not None,
+            is_blank=self._is_blank,
         )
+
+    def _is_blank(self, key: Key, name: str) -> bool:
+        """Whether a withdrawn field, of which Airflow shows nothing, was last written as its default."""
+        record, place = self.claims.records[key], pointer((name,))
+        blank = self.marker.marks(self.desired[key], (name,))
+        return place not in record.unsure and blank.items() <= record.marks.items()
 
     def wanted(self, key: Key, sent: frozenset[str] = frozenset(), marker: Marker | None = None) -> Record:
         """What is to be recorded of a declared resource, were the fields ``sent`` written now."""

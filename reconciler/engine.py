@@ -1,6 +1,6 @@
 """The path, told once: from files, ledger and a live state to a plan. ``applying`` carries it out."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -9,7 +9,7 @@ from reconciler.airflow import Airflow, Reading
 from reconciler.backends import Backend
 from reconciler.comparison import Comparison
 from reconciler.drifting import drift_of
-from reconciler.errors import ManifestError, Problem
+from reconciler.errors import Inconsistent, ManifestError, Origin, Problem
 from reconciler.guards import Allowed, warnings
 from reconciler.ledger import Claims, Entry, claimed
 from reconciler.manifests import Environment
@@ -91,17 +91,19 @@ def plan_environment(environment: Environment, backend: Backend, rate: float | N
     key = None if kept is None else keeper.FingerprintKey(environment, kept.store, run.secrets)
     marker = _marker(kept, key, declared)
     entries = {} if kept is None else _selected(kept.ledger.entries, selection)
-    _check_owners(environment, kept, declared)
+    _check_owners(environment, kept, _named(environment, declared, selection))
     airflow = _reached(environment, backend, rate, run)
     capacity.check_resources(airflow.dialect, declared)
     reading = airflow.read(selection.chosen_kinds(), _detailed(declared, entries))
     current = _selected(reading.state, selection)
+    _check_gone(airflow, entries.keys() - current.keys() - declared.keys())
     selection.check(environment.name, (*environment.desired, *environment.absent, *current, *entries))
     claims = claimed(entries, current, marker) if kept else Claims({}, frozenset())
     ledger = None if kept is None else kept.ledger
     comparison = Comparison(
         environment, selection, declared, current, claims, marker, ledger, run.resend_secrets
     )
+    _check_owners(environment, kept, _ruled(comparison))
     plan = _plan(comparison, airflow, reading, run)
     return Planned(plan, comparison, airflow, run, kept, key)
 
@@ -115,10 +117,10 @@ def _ledger(environment: Environment, run: Run) -> keeper.Kept | None:
     if store is None:
         return None
     binding = keeper.binding_of(environment)
+    folder = str(environment.folder)
     if run.lock_timeout is None:
-        return keeper.read(store, binding)
-    folder, patience = str(environment.folder), run.patience
-    return keeper.read_unlocked(store, binding, run.lock_timeout, folder, patience)
+        return keeper.read(store, binding, folder)
+    return keeper.read_unlocked(store, binding, run.lock_timeout, folder, run.patience)
 
 
 def _marker(kept: keeper.Kept | None, key: keeper.FingerprintKey | None, declared: State) -> Marker:
@@ -129,24 +131,47 @@ def _marker(kept: keeper.Kept | None, key: keeper.FingerprintKey | None, declare
     return Marker(kept.ledger.salt, key() if needed else None)
 
 
-def _check_owners(environment: Environment, kept: keeper.Kept | None, declared: State) -> None:
+def _check_owners(
+    environment: Environment, kept: keeper.Kept | None, places: Mapping[Key, Origin | None]
+) -> None:
     """Raises ManifestError for what another ledger in the same place owns already."""
     if kept is None:
         return
-    new = declared.keys() - kept.ledger.entries.keys()
+    new = places.keys() - kept.ledger.entries.keys()
     elsewhere = keeper.owners_elsewhere(kept.store, keeper.binding_of(environment), new)
     problems = [
-        Problem(origin, f"{key} is owned by another ledger, {place}", "declare it in one place only")
+        Problem(
+            places[key] or capacity.nowhere(environment),
+            f"{key} is owned by another ledger, {place}",
+            "leave it to one of the two",
+        )
         for key, place in elsewhere.items()
-        if (origin := declared[key].origin)
     ]
     if problems:
         raise ManifestError(problems)
 
 
+def _named(environment: Environment, declared: State, selection: Selection) -> dict[Key, Origin | None]:
+    """What git names, to have it or to have it gone, and where."""
+    places = {key: resource.origin for key, resource in declared.items()}
+    return {**places, **_selected(environment.absent, selection)}
+
+
+def _ruled(comparison: Comparison) -> dict[Key, Origin | None]:
+    """What git would delete without naming it."""
+    return {change.key: None for change in comparison.difference.changes if change.reason == "authoritative"}
+
+
 def _reached(environment: Environment, backend: Backend, rate: float | None, run: Run) -> Airflow:
     session = Session(backend, pacer(environment.rate_limit or rate), run.observe, run.patience)
     return Airflow(session, identify(session))
+
+
+def _check_gone(airflow: Airflow, keys: Iterable[Key]) -> None:
+    """Raises Inconsistent for what would be forgotten and lives: rows may slip past while a list is paged."""
+    for key in sorted(keys):
+        if airflow.find(key) is not None:
+            raise Inconsistent(f"{key} is there, and the list does not show it; run again")
 
 
 def _detailed(declared: State, entries: Mapping[Key, Entry]) -> frozenset[Key]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from reconciler.kinds import KINDS, Kind
+from reconciler.kinds import BY_NAME, KINDS, Kind
 from reconciler.model import Hidden, Key, Resource, State
 from reconciler.plan import Action, Change, Violation, Warned
 from reconciler.records import is_under, pointer, secret_places
@@ -197,14 +197,22 @@ def changed(situation: Situation, allowed: Allowed) -> Iterator[Violation]:
 
 
 def foreign(situation: Situation, allowed: Allowed) -> Iterator[Violation]:
-    """Declared resources that were there before us and are not what git says."""
+    """Declared resources that were there before us and are not what git says.
+
+    What Airflow itself makes in every environment is nobody's.
+    """
     if situation.adopt_always or not situation.has_ledger:
         return
     for change in situation.changes:
         overwrites = change.action in {Action.UPDATE, Action.REPLACE}
-        if overwrites and not situation.is_owned(change.key) and change.key not in allowed.adopt:
+        is_somebodys = not situation.is_owned(change.key) and not _is_reserved(change.key)
+        if overwrites and is_somebodys and change.key not in allowed.adopt:
             message = f"{change.key} is there already, is not ours, and differs"
             yield Violation("adopt", change.key.kind, 1, 0, message, f"--adopt {_quoted(change.key)}")
+
+
+def _is_reserved(key: Key) -> bool:
+    return key.id in BY_NAME[key.kind].reserved
 
 
 GUARDS = (too_many_deletes, vanished, protected, changed, foreign)

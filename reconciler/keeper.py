@@ -61,7 +61,7 @@ def store_of(environment: Environment) -> Store | None:
     return open_store(environment.ledger, environment.folder, place_of(environment.target))
 
 
-def read(store: Store, binding: Binding | None) -> Kept:
+def read(store: Store, binding: Binding | None, folder: str = "ENV") -> Kept:
     """The ledger in ``store``, a new one where there is none yet.
 
     Raises WrongLedger where it is bound to something else (``None`` asks for no binding) or cannot be
@@ -76,7 +76,7 @@ def read(store: Store, binding: Binding | None) -> Kept:
     if misfit:
         raise WrongLedger(
             f"the ledger {store.place} is about {misfit}; after a move or a renaming: "
-            "reconciler ledger rebind ENV; nothing was written"
+            f"reconciler ledger rebind {shlex.quote(folder)}; nothing was written"
         )
     return Kept(store, ledger, stored.version, stored.age)
 
@@ -84,17 +84,23 @@ def read(store: Store, binding: Binding | None) -> Kept:
 def read_unlocked(store: Store, binding: Binding, wait: float, folder: str, patience: Patience) -> Kept:
     """The same once no other run holds the lease, waiting up to ``wait`` seconds; raises Locked."""
     until = patience.clock() + wait
-    kept = read(store, binding)
+    kept = read(store, binding, folder)
     while kept.is_locked and patience.clock() < until and not patience.stopped():
         patience.sleep(min(LOOK_EVERY, max(0.0, until - patience.clock())))
         kept = read(store, binding)
-    if kept.is_locked and kept.ledger.lease is not None:
-        lease = kept.ledger.lease
+    check_unlocked(kept, folder)
+    return kept
+
+
+def check_unlocked(kept: Kept, folder: str) -> None:
+    """Raises Locked, with the command that ends a dead run's lease, where another run holds it."""
+    lease = kept.ledger.lease
+    if lease is not None and kept.is_locked:
         raise Locked(
             f"locked by {lease.holder} since {lease.since}; if that run is dead: "
-            f"reconciler ledger unlock {shlex.quote(folder)} --id {lease.id}; nothing was written"
+            f"reconciler ledger unlock {shlex.quote(folder)} --id {shlex.quote(lease.id)}; "
+            "nothing was written"
         )
-    return kept
 
 
 def write(kept: Kept, ledger: Ledger) -> Kept:
@@ -132,7 +138,8 @@ def owners_elsewhere(store: Store, binding: Binding, keys: Iterable[Key]) -> dic
             other = parse(text, place)
         except WrongLedger:
             continue
-        if other.binding.target == binding.target:
+        accounts = {other.binding.account, binding.account} - {None}
+        if other.binding.target == binding.target and len(accounts) <= 1:
             found |= dict.fromkeys(wanted & other.entries.keys(), f"{place} ({other.binding})")
     return found
 

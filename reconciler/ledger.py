@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from reconciler.kinds import BY_NAME
 from reconciler.model import Key, Resource, State
 from reconciler.plan import Action
-from reconciler.records import Marker, Marks, Record, is_as_written, looks_like, top
+from reconciler.records import UNCOMPARABLE, Marker, Marks, Record, is_as_written, looks_like, top, unseen
 
 RUN_SECONDS = 1800
 """How long a run may take unless told otherwise."""
@@ -123,36 +123,39 @@ def _claim(entry: Entry, live: Resource | None, marker: Marker) -> Record | None
     if pending.action is Action.UPDATE and record is not None:
         return _half_updated(record, pending, live, marker)
     if looks_like(pending.marks, pending.secrets, live, marker) and pending.action is not Action.DELETE:
-        return _sent(record or Record(), pending)
+        return _sent(record or Record(), pending, live)
     if record is not None and is_as_written(record.marks, record.secrets, live, marker):
         return replace(record, settled=False)
     return None
 
 
 def _half_updated(record: Record, pending: Pending, live: Resource, marker: Marker) -> Record:
-    """Each field counts as sent if it looks so; its secrets are unsure either way."""
+    """Each field counts as sent if it looks so; what it hides is unsure either way."""
     fields = {top(place) for place in pending.marks}
     arrived = {
         name for name in fields if is_as_written(_of(pending.marks, name), pending.secrets, live, marker)
     }
     kept = {place: mark for place, mark in record.marks.items() if top(place) not in arrived}
     sent = {place: mark for place, mark in pending.marks.items() if top(place) in arrived}
-    return replace(_sent(record, pending), marks={**kept, **sent})
+    return replace(_sent(record, pending, live), marks={**kept, **sent})
 
 
 def _of(marks: Marks, name: str) -> Marks:
     return {place: mark for place, mark in marks.items() if top(place) == name}
 
 
-def _sent(record: Record, pending: Pending) -> Record:
-    """The record of a resource to which the pending write has got through, as far as one can see."""
+def _sent(record: Record, pending: Pending, live: Resource) -> Record:
+    """The record of a resource to which the pending write has got through, as far as one can see.
+
+    Where one cannot, be it that a secret was to go, it is unsure.
+    """
     fields = {top(place) for place in pending.marks}
     kept = {place: mark for place, mark in record.marks.items() if top(place) not in fields}
     return replace(
         record,
         marks={**kept, **pending.marks},
         secrets={**record.secrets, **pending.secrets},
-        unsure=frozenset(place for place in pending.secrets if place in pending.marks),
+        unsure=unseen(pending.marks, {**record.secrets, **pending.secrets}, live),
         settled=False,
     )
 
@@ -161,13 +164,27 @@ Intended = Mapping[Key, Pending]
 """What an apply is going to do, by resource; what is not ours and is only deleted is not among it."""
 
 
-def begun(ledger: Ledger, intended: Intended, lease: Lease) -> Ledger:
-    """The ledger before the first call: all that may become ours, what is meant with it, and the lease."""
+def begun(
+    ledger: Ledger, intended: Intended, lease: Lease, claims: Mapping[Key, Record] | None = None
+) -> Ledger:
+    """The ledger before the first call: all that may become ours, what is meant with it, and the lease.
+
+    ``claims`` are the records that hold now: what an earlier run has left pending is not forgotten.
+    """
     entries = dict(ledger.entries)
+    records = {key: entry.record for key, entry in entries.items()} if claims is None else claims
     for key, pending in intended.items():
-        known = entries.get(key)
-        entries[key] = Entry(known.record if known else None, pending)
+        entries[key] = _begun(records.get(key), pending)
     return replace(ledger, serial=ledger.serial + 1, entries=entries, lease=lease)
+
+
+def _begun(record: Record | None, pending: Pending) -> Entry:
+    """What nobody can tell of a record is not claimed to be known; what was never written is no record."""
+    if record is None or record == Record(settled=False):
+        return Entry(None, pending)
+    marks = {**record.marks, **dict.fromkeys(record.unsure, UNCOMPARABLE)}
+    version = None if record.unsure else record.secret_version
+    return Entry(replace(record, marks=marks, secret_version=version, unsure=frozenset()), pending)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from reconciler.errors import WrongLedger
-from reconciler.kinds import BY_NAME, KINDS
+from reconciler.kinds import KINDS
 from reconciler.ledger import Binding, Entry, Lease, Ledger, Pending
 from reconciler.model import Key
 from reconciler.plan import Action
@@ -17,7 +17,11 @@ FORMAT = "reconciler.ledger/1"
 
 def dump(ledger: Ledger) -> str:
     """The document's text, the same for the same ledger."""
-    return json.dumps(document(ledger), sort_keys=True) + "\n"
+    return _spelled(document(ledger)) + "\n"
+
+
+def _spelled(found: Mapping[str, Any]) -> str:
+    return json.dumps(found, sort_keys=True)
 
 
 def document(ledger: Ledger) -> dict[str, Any]:
@@ -60,18 +64,24 @@ def parse(text: str, place: str) -> Ledger:
         found = json.loads(text)
         if found["format"] != FORMAT:
             raise WrongLedger(f"{place} is no ledger of the format {FORMAT}; nothing was written")
-        return _ledger(found)
+        return _checked(_ledger(found), found)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         what = "cannot be read as a ledger; restore it from an older version, or move it away to start anew"
         raise WrongLedger(f"{place} {what}") from None
 
 
-def _ledger(found: Mapping[str, Any]) -> Ledger:
-    if not found["owned"].keys() <= BY_NAME.keys():
+def _checked(ledger: Ledger, found: Mapping[str, Any]) -> Ledger:
+    """The ledger if nothing of its document is lost, which may be older than a kind; raises ValueError."""
+    owned = {kind.name: {} for kind in KINDS} | found["owned"]
+    if ledger.serial < 0 or _spelled({**found, "owned": owned}) != _spelled(document(ledger)):
         raise ValueError
+    return ledger
+
+
+def _ledger(found: Mapping[str, Any]) -> Ledger:
     return Ledger(
         binding=Binding(**_typed(found["environment"], name=str, target=str, account=str | None)),
-        salt=base64.b64decode(found["salt"], validate=True),
+        salt=base64.b64decode(found["salt"]),
         serial=_typed(found, serial=int)["serial"],
         lease=None if found["lease"] is None else _lease(found["lease"]),
         entries={
@@ -94,7 +104,7 @@ def _parsed_entry(found: Mapping[str, Any]) -> Entry:
     if "pending" in found:
         one = found["pending"]
         pending = Pending(Action(one["action"]), _texts(one["marks"]), _texts(one["secrets"]))
-    if record is None and pending is None:
+    if (record is None and pending is None) or (pending is not None and pending.action.only_ledger):
         raise ValueError
     return Entry(record, pending)
 
@@ -104,7 +114,7 @@ def _typed(found: Mapping[str, Any], **types: Any) -> dict[str, Any]:
     for name, type_ in types.items():
         value = found[name]
         if not isinstance(value, type_) or (isinstance(value, bool) and type_ is not bool):
-            raise TypeError(name)
+            raise TypeError
     return {name: found[name] for name in types}
 
 
@@ -132,19 +142,19 @@ def ledger_schema() -> dict[str, Any]:
     }
     entry = {**_object({**record, "pending": pending}), "required": []}
     owned = {"type": "object", "additionalProperties": {**entry, "minProperties": 1}}
+    shown = {
+        "format": {"const": FORMAT},
+        "environment": _object({"name": _TEXT, "target": _TEXT, "account": text_or_null}),
+        "serial": {"type": "integer", "minimum": 0},
+        "lease": {"oneOf": [{"type": "null"}, lease]},
+        "owned": _object({kind.name: owned for kind in KINDS}),
+    }
+    salt = {"type": "string", "description": "Keys the marks of plain leaves; base64. Stored, never shown."}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "What reconciler owns in an environment",
-        **_object(
-            {
-                "format": {"const": FORMAT},
-                "environment": _object({"name": _TEXT, "target": _TEXT, "account": text_or_null}),
-                "serial": {"type": "integer", "minimum": 0},
-                "salt": {"type": "string", "description": "Keys the marks of plain leaves; base64."},
-                "lease": {"oneOf": [{"type": "null"}, lease]},
-                "owned": _object({kind.name: owned for kind in KINDS}),
-            }
-        ),
+        **_object({**shown, "salt": salt}),
+        "required": list(shown),
     }
 
 

@@ -11,6 +11,8 @@ from reconciler.plan import Action, Change, Plan
 
 FORMAT = "reconciler.plan/1"
 WRITES = frozenset({"create", "update", "replace"})
+TEXTS = ("kinds", "only", "adopt", "allow_delete")
+NUMBERS = ("allow_deletes", "allow_missing")
 
 
 @dataclass(frozen=True)
@@ -59,15 +61,12 @@ class Permit:
 
 
 def _is_permitted(change: Change, permitted: Permitted, *, resumed: bool) -> bool:
-    if (change.action.value, change.digest_before, change.digest_after) == (
-        permitted.action,
-        permitted.before,
-        permitted.after,
-    ):
+    arrives = change.leads_to(permitted.after)
+    if arrives and (change.action.value, change.digest_before) == (permitted.action, permitted.before):
         return True
     if change.action is Action.FORGET:
         return permitted.action in {"delete", "forget"}
-    if change.digest_after is None or change.digest_after != permitted.after:
+    if change.digest_after is None or not arrives:
         return False
     if change.action is Action.CREATE:
         return permitted.action == "replace" or (resumed and permitted.action in WRITES)
@@ -77,7 +76,7 @@ def _is_permitted(change: Change, permitted: Permitted, *, resumed: bool) -> boo
 def _difference(change: Change, permitted: Permitted) -> str:
     if change.action.value != permitted.action:
         return f"there it is to {permitted.action}"
-    if change.digest_after != permitted.after:
+    if not change.leads_to(permitted.after):
         return "git or the secret has changed since"
     return "Airflow has changed since"
 
@@ -91,11 +90,12 @@ def permits(text: str) -> dict[str, Permit]:
         document = json.loads(text)
         digest = document.pop("digest")
         format_, environments = document["format"], document["environments"]
+        found = canonical_digest(document)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise UsageError("the saved plan is no plan: make one with plan --out FILE") from None
     if format_ != FORMAT:
         raise StalePermit(f"the saved plan is of another format than {FORMAT}; plan again")
-    if digest != canonical_digest(document):
+    if digest != found:
         raise StalePermit(
             "the saved plan does not have the digest that it states: it was altered; plan again"
         )
@@ -113,5 +113,21 @@ def _permit(environment: Mapping[str, Any]) -> Permit:
             Key(one["kind"], one["id"]): Permitted(one["action"], one["digest_before"], one["digest_after"])
             for one in environment["changes"]
         },
-        options=dict(environment.get("options", {})),
+        options=_options(environment.get("options", {})),
     )
+
+
+def _options(found: Any) -> Mapping[str, Any]:
+    """What shaped the saved plan; raises ValueError for what ``plan --out`` does not write."""
+    options = dict(found)
+    texts = {name: options.get(name, []) for name in TEXTS}
+    numbers = {name: options.get(name, {}) for name in NUMBERS}
+    sound = (
+        all(isinstance(texts[name], list) for name in TEXTS)
+        and all(isinstance(text, str) for name in TEXTS for text in texts[name])
+        and all("/" in text for name in ("adopt", "allow_delete") for text in texts[name])
+        and all(type(number) is int for name in NUMBERS for number in numbers[name].values())
+    )
+    if not sound:
+        raise ValueError
+    return options

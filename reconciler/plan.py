@@ -1,7 +1,7 @@
 """What apply would do, as data."""
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any, Literal
 
@@ -19,7 +19,7 @@ from reconciler.compare import (
 from reconciler.errors import Origin
 from reconciler.kinds import BY_NAME
 from reconciler.model import Key, Resource, State
-from reconciler.records import UNCOMPARABLE
+from reconciler.records import UNCOMPARABLE, is_keyed
 
 Reason = Literal[
     "manifest",
@@ -62,6 +62,12 @@ class Change:
     fields: tuple[FieldChange, ...]
     digest_before: str | None
     digest_after: str | None
+    digest_keyless: str | None = None
+    """``digest_after`` as a plan has it that finds no key of fingerprints yet: the first apply makes one."""
+
+    def leads_to(self, digest: str | None) -> bool:
+        """Whether a digest that was saved is of what this change leads to."""
+        return digest == self.digest_after or (digest is not None and digest == self.digest_keyless)
 
     @property
     def changed(self) -> tuple[str, ...]:
@@ -199,15 +205,9 @@ class _Compared:
     ) -> Change | None:
         differing = tuple(one for one in found if isinstance(one, FieldChange))
         if current is None:
-            after = self._digest_after(desired)
+            reason = self._why_gone(desired.key)
             return Change(
-                Action.CREATE,
-                desired.key,
-                self._why_gone(desired.key),
-                desired.origin,
-                differing,
-                None,
-                after,
+                Action.CREATE, desired.key, reason, desired.origin, differing, None, **self._after(desired)
             )
         again = resend or self.known.was_raised(desired.key, desired.secret_version)
         fields = differing + (_resent(found) if again else ())
@@ -219,7 +219,8 @@ class _Compared:
             fields += tuple(one for one in lost_leaves(desired, current) if isinstance(one, FieldChange))
         causes = {field.cause for field in fields}
         reason = next(cause for cause in GRAVITY if cause in causes)
-        return Change(action, desired.key, reason, desired.origin, fields, *self._digests(desired, current))
+        before = digest_living(current, desired, desired.compared())
+        return Change(action, desired.key, reason, desired.origin, fields, before, **self._after(desired))
 
     def _why_gone(self, key: Key) -> Reason:
         record = self.known.records.get(key)
@@ -231,18 +232,24 @@ class _Compared:
         if not self.known.has_ledger or (owned and self.known.is_current(desired.key)):
             return None
         reason: Reason = "recorded" if owned else "manifest"
-        digests = self._digests(desired, current)
-        return Change(Action.ADOPT, desired.key, reason, desired.origin, (), *digests)
+        before = digest_living(current, desired, desired.compared())
+        return Change(Action.ADOPT, desired.key, reason, desired.origin, (), before, **self._after(desired))
 
-    def _digests(self, desired: Resource, current: Resource) -> tuple[str, str]:
-        return digest_living(current, desired, desired.compared()), self._digest_after(desired)
+    def _after(self, desired: Resource) -> dict[str, str]:
+        """Digests of what is declared, in the form that counts: whatever lives, they are the same.
 
-    def _digest_after(self, desired: Resource) -> str:
-        secrets = self.known.wanted(desired.key)
-        marks = {place: mark for place, mark in secrets.marks.items() if place in secrets.secrets}
-        return digest(
-            desired, desired.fields, {at: mark for at, mark in marks.items() if mark != UNCOMPARABLE}
-        )
+        Fields that are withdrawn are not declared: of a replaced resource nothing is left of them.
+        """
+        kind, wanted = BY_NAME[desired.key.kind], self.known.wanted(desired.key)
+        names = desired.fields.keys() - self.known.withdrawn.get(desired.key, ())
+        formed = {name: kind.field(name).form(desired.fields[name]) for name in names}
+        marks = {place: mark for place, mark in wanted.marks.items() if mark != UNCOMPARABLE}
+        keyless = {place: mark for place, mark in marks.items() if not is_keyed(mark)}
+        declared = replace(desired, fields=formed)
+        return {
+            "digest_after": digest(declared, formed, marks),
+            "digest_keyless": digest(declared, formed, keyless),
+        }
 
 
 def _resent(found: list[Finding]) -> tuple[FieldChange, ...]:

@@ -8,6 +8,7 @@ import base64
 import hashlib
 import hmac
 import json
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -55,6 +56,22 @@ def top(place: str) -> str:
 def is_under(place: str, above: str) -> bool:
     """Whether a pointer is another one, or leads into what stands there."""
     return place == above or place.startswith(above + "/")
+
+
+class Ordered:
+    """Marks in the order of their pointers, so that those of one part are found without a look at all."""
+
+    def __init__(self, marks: Marks) -> None:
+        self._marks = marks
+        self._places = sorted(marks)
+
+    def below(self, place: str) -> dict[str, str]:
+        """The marks of all leaves at or below ``place``."""
+        if place in self._marks:
+            return {place: self._marks[place]}
+        first = bisect_left(self._places, place + "/")
+        last = bisect_left(self._places, place + "0")  # the character after "/"
+        return {one: self._marks[one] for one in self._places[first:last]}
 
 
 def leaves(value: Any, path: Path) -> Iterator[tuple[Path, Any]]:
@@ -117,6 +134,11 @@ def key_id(key: bytes) -> str:
     return hmac.new(key, b"key id", hashlib.sha256).hexdigest()[:8]
 
 
+def is_keyed(mark: str) -> bool:
+    """Whether a mark is of a secret, made under a key that may be renewed."""
+    return mark.startswith("h:")
+
+
 def same_key(mark: str, other: str) -> bool:
     """Whether two marks of secrets can be held against each other at all."""
     return mark[:2] == other[:2] and (mark[:2] != "h:" or mark.split(":")[1] == other.split(":")[1])
@@ -141,28 +163,42 @@ def secret_places(resource: Resource) -> dict[str, str]:
     }
 
 
+def missing_places(resource: Resource) -> frozenset[str]:
+    """Where secrets are declared that their sources do not hold."""
+    return frozenset(
+        pointer(path)
+        for name in resource.fields
+        for path, leaf in field_leaves(resource, name)
+        if isinstance(leaf, Secret) and leaf.missing
+    )
+
+
 def record_of(
     resource: Resource, marker: Marker, before: Record | None, sent: Callable[[str], bool]
 ) -> Record:
     """What is to be recorded of a declared resource once it is written.
 
     ``sent`` tells which top-level fields this write carries: a secret elsewhere that cannot be compared
-    now keeps the mark of the write that did carry it. What was a secret once stays one.
+    now keeps the mark of the write that did carry it. What was a secret once stays one. A secret that its
+    source does not hold cannot be sent, so that ``secret_version`` waits for it, and so does what is unsure.
     """
     before = before or Record()
-    declared = secret_places(resource)
+    declared, missing = secret_places(resource), missing_places(resource)
     names = [name for name in resource.compared() if name in resource.fields]
     marks = {
         place: _kept(before, place, mark, declared) if mark == UNCOMPARABLE and not sent(top(place)) else mark
         for place, mark in marker.marks(resource, names).items()
     }
     once = {place: "" for place in before.secrets if top(place) in resource.fields}
-    version = before.secret_version if resource.secret_version is None else resource.secret_version
+    version = before.secret_version if missing or resource.secret_version is None else resource.secret_version
+    if missing & before.unsure:
+        version = None
     return Record(marks, {**once, **declared}, resource.protect, version)
 
 
 def _kept(before: Record, place: str, mark: str, declared: Mapping[str, str]) -> str:
-    return before.marks.get(place, mark) if before.secrets.get(place) == declared.get(place) else mark
+    known = before.secrets.get(place) == declared.get(place) and place not in before.unsure
+    return before.marks.get(place, mark) if known else mark
 
 
 def is_as_written(marks: Marks, secrets: Iterable[str], live: Resource, marker: Marker) -> bool:
@@ -201,6 +237,14 @@ def _field_as_written(
 def is_masked(leaf: Any) -> bool:
     """Whether a living leaf is hidden, wholly or in part."""
     return isinstance(leaf, Hidden) or (isinstance(leaf, str) and MASK in leaf)
+
+
+def unseen(marks: Marks, secrets: Iterable[str], live: Resource) -> frozenset[str]:
+    """The places among ``marks`` at which nobody can see what lives: those of secrets, and masked ones."""
+    fields = {top(place) for place in marks} & live.fields.keys()
+    masked = (pointer(path) for name in fields for path, leaf in field_leaves(live, name) if is_masked(leaf))
+    blind = (*secrets, *masked)
+    return frozenset(place for place in marks if _is_covered(place, blind))
 
 
 def _is_covered(place: str, blind: tuple[str, ...]) -> bool:

@@ -20,7 +20,7 @@ from reconciler.model import (
     mapped_secrets,
     secrets_in,
 )
-from reconciler.records import is_under, pointer
+from reconciler.records import is_under, leaves, pointer
 
 Fingerprint = Callable[[str], str]
 """A keyed digest of a text; the key lives as long as the run."""
@@ -118,9 +118,19 @@ def _cover_other(siblings: Any, live: Any, fingerprint: Fingerprint) -> Any:
 
 
 def _sealed_whole(live: Any, fingerprint: Fingerprint) -> Any:
-    """Whatever stands in place of secrets, as something that nobody can read and nothing equals."""
+    """Whatever stands in place of secrets, as something that nobody can read and nothing equals.
+
+    With a part that cannot be compared the whole cannot.
+    """
     if live is None or isinstance(live, Sealed | Hidden):
         return live
+    parts = [leaf for _, leaf in leaves(live, ())]
+    hidden = next((part for part in parts if isinstance(part, Hidden)), None)
+    if hidden is not None:
+        return hidden
+    unread = [part for part in parts if isinstance(part, Sealed) and part.fingerprint is None]
+    if unread:
+        return Sealed("", None, missing=any(part.missing for part in unread))
     return Sealed("", fingerprint(_spelled_out(live)))
 
 
@@ -129,6 +139,6 @@ def _spelled_out(value: Any) -> str:
     return json.dumps(value, sort_keys=True, default=_part)
 
 
-def _part(value: Sealed | Hidden) -> Any:
-    """What stands in a spelling for a part that is sealed already or hidden."""
-    return [value.ref, value.fingerprint] if isinstance(value, Sealed) else [value.why]
+def _part(value: Sealed) -> Any:
+    """What stands in a spelling for a part that is sealed already."""
+    return [value.ref, value.fingerprint]

@@ -3,11 +3,15 @@ import re
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]  # it has no stubs
 
 from reconciler import retry
 from tests.rig.airflow_server import OneAtATime, Server
 from tests.rig.versions import RELEASES
+
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 VERSION = re.compile(rf"\[[^]]*?(?<![\d.])({'|'.join(map(re.escape, RELEASES))})(?![\d.])")
 

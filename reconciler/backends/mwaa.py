@@ -110,10 +110,13 @@ def _service_error(error: aws.ClientError, target: str) -> AirflowError:
         return Throttled(f"{target} is throttled by AWS; lower rate_limit or try again later")
     if refusal.code == "ResourceNotFoundException" or refusal.status == 404:  # noqa: PLR2004 - HTTP's own
         return EnvironmentNotFound(f"AWS knows no environment {target}: {refusal.said}")
-    if refusal.status >= 500 or refusal.code == "InternalServerException":  # noqa: PLR2004 - HTTP's own
+    if refusal.status >= 500 or refusal.code in FAILURES:  # noqa: PLR2004 - HTTP's own
         return ServerFailed(f"{target}: AWS answered {refusal.code}")
     return Rejected(f"{target}: AWS answered {refusal.code}: {refusal.said}", refusal.status)
 
+
+FAILURES = frozenset({"InternalServerException", "RestApiServerException"})
+"""Errors of a server, whatever their HTTP status: the model gives the second one 400."""
 
 IAM_HINT = (
     "check the credentials and that their policy allows airflow:InvokeRestApi on "

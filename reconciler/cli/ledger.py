@@ -7,7 +7,7 @@ import click
 from reconciler import keeper
 from reconciler.cli.planning import load_all
 from reconciler.cli.terminal import Terminal, talking
-from reconciler.errors import Locked, Refused, UsageError
+from reconciler.errors import Refused, UsageError
 from reconciler.fleet import Result
 from reconciler.ledger import rebound, unlocked
 from reconciler.ledger_document import document
@@ -47,8 +47,7 @@ def rebind(*, terminal: Terminal, environment: str) -> int:
     """Bind the ledger to the environment as it is named and reached now, after a move or a renaming."""
     loaded = _loaded(environment, terminal)
     kept = _existing(loaded)
-    if kept.is_locked and kept.ledger.lease is not None:
-        raise Locked(f"locked by {kept.ledger.lease.holder}; nothing was written")
+    keeper.check_unlocked(kept, str(loaded.folder))
     binding = keeper.binding_of(loaded)
     keeper.write(kept, rebound(kept.ledger, binding))
     terminal.output.result(f"{kept.store.place} is now bound to {binding}\n")

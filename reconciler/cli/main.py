@@ -1,5 +1,6 @@
 """The commands, and the one place where errors become messages and exit codes."""
 
+import contextlib
 import io
 import os
 import sys
@@ -56,10 +57,13 @@ def reconciler() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs one command and exits: 1 for usage errors too, never with a traceback unless asked for."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
-    sys.exit(run(list(sys.argv[1:] if arguments is None else arguments)))
+    streams = [stream for stream in (sys.stdout, sys.stderr) if isinstance(stream, io.TextIOWrapper)]
+    for stream in streams:
+        stream.reconfigure(errors="backslashreplace")
+    code = run(list(sys.argv[1:] if arguments is None else arguments))
+    for stream in streams:
+        _let_go(stream)
+    sys.exit(code)
 
 
 def run(arguments: list[str]) -> int:
@@ -74,13 +78,20 @@ def run(arguments: list[str]) -> int:
     except ReconcilerError as error:
         return _told(f"error: {error}", error.exit_code)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as error:
         return _told(f"error: {error.strerror or type(error).__name__}", 1)
     except Exception as error:  # noqa: BLE001 - the last door: people get a sentence, not a traceback
         return _unexpected(error, shown="--traceback" in arguments)
     return code if isinstance(code, int) else 0
+
+
+def _let_go(stream: io.TextIOWrapper) -> None:
+    """Drops what a full disk or a closed pipe has refused: Python would try again at its end and exit 120."""
+    try:
+        stream.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _unexpected(error: Exception, *, shown: bool) -> int:
@@ -94,5 +105,6 @@ def _unexpected(error: Exception, *, shown: bool) -> int:
 def _told(message: str, code: int) -> int:
     from reconciler.cli.output import neutral  # noqa: PLC0415 - not needed where nothing fails
 
-    click.echo(neutral(message), err=True)
+    with contextlib.suppress(OSError):  # the code tells all the same
+        click.echo(neutral(message), err=True)
     return code

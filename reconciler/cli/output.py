@@ -1,6 +1,7 @@
 """One door for all text: known secrets are scrubbed, and nothing in it can command a terminal or a CI."""
 
 import base64
+import contextlib
 import html
 import json
 import re
@@ -116,38 +117,46 @@ class Output:
 
     def result(self, text: str) -> None:
         """Results go to stdout; their values have been scrubbed."""
-        self._write(sys.stdout, neutral(text))
+        self.end_ticks()
+        sys.stdout.write(self._shown(neutral(text), sys.stdout))
+        sys.stdout.flush()
 
     def note(self, text: str, level: str = "info") -> None:
         """Everything else goes to stderr; among JSON logs it is an event like the others."""
         text = self.scrubbed(text)
         if self._run_id is None:
-            self._write(sys.stderr, neutral(text) + "\n")
+            self._tell(neutral(text) + "\n")
         else:
             self.log(json.dumps({"time": now(), "run": self._run_id, "level": level, "message": text}))
 
     def log(self, event: str) -> None:
         """A JSON event a line, on stderr."""
-        self._write(sys.stderr, event + "\n")
+        self._tell(event + "\n")
 
     def tick(self, text: str) -> None:
         """A passing line on stderr that the next one overwrites."""
-        sys.stderr.write(f"\r\x1b[K{neutral(text)}")
-        sys.stderr.flush()
+        _aside(f"\r\x1b[K{neutral(text)}")
         self._ticking = True
 
     def end_ticks(self) -> None:
         """Wipes the passing line away."""
         if self._ticking:
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()
+            _aside("\r\x1b[K")
             self._ticking = False
 
-    def _write(self, stream: TextIO, text: str) -> None:
+    def _tell(self, text: str) -> None:
         self.end_ticks()
-        shown = coloured(text) if self._colour and stream.isatty() else text
-        stream.write(shown)
-        stream.flush()
+        _aside(self._shown(text, sys.stderr))
+
+    def _shown(self, text: str, stream: TextIO) -> str:
+        return coloured(text) if self._colour and stream.isatty() else text
+
+
+def _aside(text: str) -> None:
+    """Writes to stderr; where nobody can read that any more, what it tells of goes on all the same."""
+    with contextlib.suppress(OSError):
+        sys.stderr.write(text)
+        sys.stderr.flush()
 
 
 def coloured(text: str) -> str:

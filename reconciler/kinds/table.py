@@ -68,10 +68,11 @@ class Kind:
     def empty(self, name: str) -> Any:
         """What a field returns to that git no longer declares, in the form that every version takes.
 
-        Airflow 2 does not take ``null`` for a description.
+        Airflow 2 does not take ``null`` for a description, nor as the text of ``extra``.
         """
         field = self.field(name)
-        return "" if field.default is None and field.schema.get("type") == "string" else field.default
+        nothing: dict[str, Any] = {"string": "", "object": {}}
+        return nothing.get(field.schema.get("type", "")) if field.default is None else field.default
 
     @property
     def field_names(self) -> tuple[str, ...]:

@@ -3,7 +3,7 @@ from typing import Any
 
 from reconciler.kinds.json_text import NO_DOCUMENT, canonical, document, stored_text, strict_json
 from reconciler.kinds.table import Field, Kind
-from reconciler.model import Secret
+from reconciler.model import Sealed, Secret
 
 
 def _typed(text: str) -> Any:
@@ -30,7 +30,7 @@ def pair_value(declared: Any, live: Any) -> tuple[Any, Any]:
 
 def form_value(value: Any) -> Any:
     """The document that a value denotes, or else the text that Airflow stores; a secret as it is."""
-    if isinstance(value, Secret):
+    if isinstance(value, Secret | Sealed):
         return value
     parsed = document(value)
     return stored_text(value) if parsed is NO_DOCUMENT else parsed

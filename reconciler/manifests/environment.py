@@ -25,7 +25,7 @@ from reconciler.manifests.merge import emptied, kind_sections, merge_layers
 from reconciler.manifests.placed import PlacedDict, PlacedList, parts
 from reconciler.manifests.validation import unreadable, validate
 from reconciler.model import Key, Resource, Secret, State
-from reconciler.stores.location import LocationError, parse_location
+from reconciler.stores.location import FileLocation, LocationError, parse_location
 from reconciler.targets import HttpTarget, MwaaTarget, SandboxTarget, Target, TargetError, parse_target
 
 KMS_KEY = re.compile(r"kms:[A-Za-z0-9:/_-]+\Z")
@@ -64,7 +64,7 @@ def load_environment(folder: Path, schemes: frozenset[str]) -> Environment:
     problems: list[Problem] = []
     document = _environment_document(folder, problems)
     target = _target(document, folder, problems)
-    problems += _check_ledger(document)
+    problems += _check_ledger(document, folder, target)
     layers = read_layers(document, folder, problems)
     merged = merge_layers(layers)
     allow = _strings(parts(document, "secrets"), "allow")
@@ -90,10 +90,14 @@ def load_environment(folder: Path, schemes: frozenset[str]) -> Environment:
     )
 
 
-def _check_ledger(document: PlacedDict) -> Iterator[Problem]:
+def _check_ledger(document: PlacedDict, folder: Path, target: Target | None) -> Iterator[Problem]:
     try:
-        if "ledger" in document:
-            parse_location(document["ledger"])
+        place = parse_location(document["ledger"]) if "ledger" in document else None
+        sandbox = target.file if isinstance(target, SandboxTarget) else None
+        ledger = place.path if isinstance(place, FileLocation) else None
+        if sandbox and ledger and (folder / ledger).resolve() == (folder / sandbox).resolve():
+            what = "the ledger is the very file that the sandbox is"
+            yield Problem(document.origins["ledger"], what, "name another")
     except LocationError as error:
         yield Problem(document.origins["ledger"], f"ledger: {error}")
     key = document.get("fingerprint_key")

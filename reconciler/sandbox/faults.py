@@ -185,7 +185,7 @@ _rejected = functools.partial(Rejected, status=400)
 _ERRORS: dict[str | None, Callable[[str], AirflowError]] = {
     None: Throttled,
     "InternalServerException": ServerFailed,
-    "RestApiServerException": _rejected,
+    "RestApiServerException": ServerFailed,
     "RestApiClientException": _rejected,
     "AccessDeniedException": AccessDenied,
     "ExpiredTokenException": AccessDenied,

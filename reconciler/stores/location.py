@@ -72,6 +72,8 @@ def _file(path: str, query: str) -> FileLocation:
         raise LocationError("no file is named; write file:PATH")
     if plain.rpartition("/")[2] in {"", ".", ".."}:
         raise LocationError("this names a folder; write the file in it, such as file:ledgers/dev.json")
+    if plain.lower().endswith((".yaml", ".yml")):
+        raise LocationError("a ledger is JSON, and what ends in .yaml is read as a manifest; name it .json")
     return FileLocation(plain)
 
 

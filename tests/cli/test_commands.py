@@ -12,7 +12,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from reconciler.cli.schema import schema_file
-from tests.cli.conftest import Run, Write
+from tests.cli.conftest import Airflow, Run, Write
 
 PLAN_SCHEMA = Draft202012Validator(json.loads(schema_file("plan").read_text()))
 
@@ -20,11 +20,11 @@ PLAN_SCHEMA = Draft202012Validator(json.loads(schema_file("plan").read_text()))
 def test_help_names_every_command(cli: Run) -> None:
     ran = cli("--help")
     assert ran.code == 0
-    for command in ("validate", "plan", "apply", "drift", "schema", "gateway"):
+    for command in ("validate", "plan", "apply", "drift", "ledger", "schema", "gateway"):
         assert f"\n  {command} " in ran.out
 
 
-@pytest.mark.parametrize("command", ["validate", "plan", "apply", "drift", "schema", "gateway"])
+@pytest.mark.parametrize("command", ["validate", "plan", "apply", "drift", "ledger", "schema", "gateway"])
 def test_every_command_has_help(cli: Run, command: str) -> None:
     ran = cli(command, "--help")
     assert ran.code == 0
@@ -472,24 +472,44 @@ def test_an_interrupted_apply_finishes_its_call_and_exits_with_the_signal(
     assert outcomes == ["done", "skipped", "skipped"]
 
 
-def test_limits_are_refused_because_this_version_does_not_know_them(cli: Run, environment: Write) -> None:
-    environment(settings={"limits": {"deletes": "20%"}})
-    ran = cli("plan", "dev")
-    assert ran.code == 1
-    assert ran.err == "error: dev: dev sets limits, which this version does not know\n"
+SETTINGS_OF_A_LEDGER = {
+    "fingerprint_key": ({"fingerprint_key": "kms:alias/reconciler"}, {}),
+    "adopt": ({"adopt": "always"}, {}),
+    "secret_version": ({}, {"secret_version": 1}),
+}
 
 
-def test_a_ledger_is_announced_as_not_kept(cli: Run, environment: Write) -> None:
-    environment(settings={"ledger": "file:ledger.json"})
+@pytest.mark.parametrize("name", SETTINGS_OF_A_LEDGER)
+def test_what_takes_a_ledger_is_told_to_mean_nothing_without_one(
+    cli: Run, environment: Write, name: str
+) -> None:
+    settings, body = SETTINGS_OF_A_LEDGER[name]
+    environment(settings=settings, variables={"a": {"value": "1", **body}})
     ran = cli("plan", "dev")
     assert ran.code == 0
-    assert ran.err == (
-        "warning: dev sets ledger: this version keeps no ledger, so only absent and authoritative ids "
-        "are deleted\n"
-    )
+    (line,) = ran.err.splitlines()
+    assert line.startswith("warning: dev/")
+    assert f": {name} means nothing without a ledger" in line
+    environment(settings={**settings, "ledger": "file:ledger.json"}, variables={"a": {"value": "1", **body}})
+    assert cli("plan", "dev").err == ""
 
 
-@pytest.mark.parametrize("name", ["manifest", "environment", "plan"])
+def test_limits_hold_without_a_ledger_for_what_git_rules_alone(
+    cli: Run, environment: Write, airflow: Airflow
+) -> None:
+    for key in ("etl_a", "etl_b", "etl_c", "etl_d"):
+        airflow("POST", "/variables", key=key, value="1")
+    ruled = {"authoritative": {"variables": ["etl_*"]}}
+    environment(settings={**ruled, "limits": {"deletes": "50%"}}, variables={"etl_a": "1"})
+    ran = cli("apply", "dev", "--yes")
+    assert ran.code == 3
+    assert "3 of 4 variables would be deleted, the limit is 2 (--allow-deletes variable=3)" in ran.err
+    environment(settings={**ruled, "limits": {"deletes": 3}}, variables={"etl_a": "1"})
+    assert cli("apply", "dev", "--yes").code == 0
+    assert airflow("GET", "/variables")["total_entries"] == 1
+
+
+@pytest.mark.parametrize("name", ["manifest", "environment", "plan", "ledger"])
 def test_schema_prints_a_schema(cli: Run, name: str) -> None:
     ran = cli("schema", name)
     assert ran.code == 0

@@ -20,7 +20,7 @@ from tests.core.samples import ORIGIN, connection, difference, only_change, pool
 SECRET = Secret("env:S", "the-plaintext")
 IDS = st.sampled_from(["a", "b", "c", "default_pool"])
 VALUES = st.sampled_from(
-    [1, 1.0, True, "1", "", None, {"n": 1}, {"n": [1, 2]}, {"n": [1, 3], "m": None}, [1]]
+    [1, 1.0, True, "1", "", None, {"n": 1}, '{"n":1}', {"n": [1, 2]}, {"n": [1, 3], "m": None}, [1]]
 )
 WORDS = st.sampled_from(["", "one", "two"])
 
@@ -296,8 +296,27 @@ def test_a_digest_is_of_what_is_declared_and_of_what_it_is_compared_with() -> No
     desired = variable("x", 2, ignore=["description"], description="ignored")
     change = only_change(desired, variable("x", "1", description="theirs"))
     assert change.digest_before == digest(variable("x", 1), ("value",))
-    assert change.digest_after == digest(desired, ("value", "description"))
+    assert change.digest_after == digest(variable("x", "2", description="ignored"), ("value", "description"))
     assert len(str(json.dumps(change.digest_after))) == 66
+
+
+@given(STATES, STATES)
+def test_what_a_change_leads_to_has_one_digest_whatever_lives(
+    desired: Mapping[Key, Resource], other: Mapping[Key, Resource]
+) -> None:
+    fresh = {change.key: change.digest_after for change in difference(desired.values(), []).changes}
+    found = difference(desired.values(), map(living, other.values())).changes
+    assert all(change.digest_after == fresh[change.key] for change in found)
+
+
+def test_a_digest_that_was_saved_before_there_was_a_key_still_fits() -> None:
+    change = replace(only_change(variable("x", SECRET), None), digest_after="keyed", digest_keyless="plain")
+    assert change.leads_to("keyed")
+    assert change.leads_to("plain")
+    assert not change.leads_to("another")
+    assert not change.leads_to(None)
+    assert not replace(change, digest_keyless=None).leads_to(None)
+    assert replace(change, digest_after=None).leads_to(None)
 
 
 LIVE = "l1ve-byte"

@@ -2,8 +2,9 @@ from typing import Any
 
 import pytest
 
+from reconciler.airflow import ATTEMPTS_TO_LIST
 from reconciler.backends import Response
-from reconciler.errors import AccessDenied, BadAnswer, Rejected, ServerFailed
+from reconciler.errors import AccessDenied, BadAnswer, Inconsistent, Rejected, ServerFailed
 from reconciler.kinds import KINDS, kind_named
 from reconciler.model import Hidden, Key
 from tests.core.samples import connection, state
@@ -104,10 +105,25 @@ def test_airflow_2_is_asked_for_the_details_that_matter_only() -> None:
 
 def test_a_connection_that_goes_while_it_is_read_is_gone() -> None:
     desired = state(connection("a", extra={"x": 1}))
-    airflow, _ = scripted("2.11.2", connections("a"), gone())
+    airflow, backend = scripted("2.11.2", connections("a"), gone(), connections("b"))
     reading = airflow.read([kind_named("connection")], desired)
     assert reading.state == {}
     assert reading.totals == {"connection": 1}
+    assert [path for _, path in backend.asked] == ["/connections", "/connections/a", "/connections"]
+
+
+def test_a_connection_that_comes_back_while_it_is_read_is_there() -> None:
+    desired = state(connection("a", extra={"x": 1}))
+    airflow, _ = scripted("2.11.2", connections("a"), gone(), connections("a"), detail("a", '{"x": 2}'))
+    current = airflow.read([kind_named("connection")], desired).state
+    assert current[Key("connection", "a")].fields["extra"] == '{"x": 2}'
+
+
+def test_a_connection_that_stays_listed_and_is_not_there_is_no_deleted_one() -> None:
+    desired = state(connection("a", extra={"x": 1}))
+    airflow, _ = scripted("2.11.2", connections("a"), *[gone(), connections("a")] * ATTEMPTS_TO_LIST)
+    with pytest.raises(Inconsistent, match="connection/a is listed, and is not there"):
+        airflow.read([kind_named("connection")], desired)
 
 
 def test_airflow_3_needs_no_details() -> None:

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from reconciler.airflow import ATTEMPTS_TO_LIST
+from reconciler.retry import TRIES
 from tests.e2e.broken import Raw, answering, said
 from tests.e2e.tool import CANARY, Tool
 
@@ -75,6 +77,8 @@ AIRFLOW_ANSWERS = {
         "3 pools are announced, 0 are listed",
     ),
 }
+TRIED_AGAIN = {"429": TRIES, "500": TRIES, "HTML": TRIES, "truncated JSON": TRIES}
+LISTED_AGAIN = dict.fromkeys(("another shape", "no total", "fewer rows than announced"), ATTEMPTS_TO_LIST)
 
 
 @pytest.mark.parametrize("command", ["plan", "drift", "apply"])
@@ -84,7 +88,7 @@ def test_airflow_answers_that_are_no_use_are_one_sentence(tool: Tool, name: str,
     asked: list[str] = []
 
     def answers(method: str, path: str, body: bytes) -> Raw:
-        asked.append(method)
+        asked.append(f"{method} {path.partition('?')[0]}")
         return after_version(answer)(method, path, body)
 
     with answering(answers) as url:
@@ -92,7 +96,8 @@ def test_airflow_answers_that_are_no_use_are_one_sentence(tool: Tool, name: str,
         ran = tool(command, *(["--yes"] if command == "apply" else []))
     assert (ran.code, ran.out) == (1, "")
     assert ran.err == f"error: env: {sentence}\n"
-    assert set(asked) == {"GET"}
+    times = {**TRIED_AGAIN, **LISTED_AGAIN}.get(name, 1)
+    assert asked == ["GET /api/v2/version", *["GET /api/v2/pools"] * times]
 
 
 def test_an_answer_cut_by_the_network_is_no_empty_list(tool: Tool) -> None:
@@ -180,6 +185,14 @@ SERVICE_ANSWERS = {
         service_error("InternalServerException", 500, message="oops"),
         f"{TARGET}: AWS answered InternalServerException",
     ),
+    "failure without Airflow's status": (
+        service_error("RestApiServerException", 400, message="oops"),
+        f"{TARGET}: AWS answered RestApiServerException",
+    ),
+    "refusal without Airflow's status": (
+        service_error("RestApiClientException", 400, message="oops"),
+        f"{TARGET}: AWS answered RestApiClientException: oops",
+    ),
     "validation": (
         service_error("ValidationException", 400, message="Path too long"),
         f"{TARGET}: AWS answered ValidationException: Path too long",
@@ -214,6 +227,8 @@ SERVICE_ANSWERS = {
         "GET /version answered 200, but not with JSON",
     ),
 }
+FINAL = {"no permission", "bad signature", "expired token", "no such environment", "validation"}
+FINAL |= {"Airflow's 401", "Airflow's 403", "refusal without Airflow's status"}
 
 
 @pytest.mark.parametrize("name", SERVICE_ANSWERS)
@@ -231,7 +246,8 @@ def test_answers_of_the_service_that_are_no_use_are_one_sentence(tool: Tool, nam
         ran = tool("plan")
     assert (ran.code, ran.out) == (1, "")
     assert ran.err == f"error: env: {sentence}\n"
-    assert [json.loads(body)["Method"] for body in asked] == ["GET"]
+    times = 1 if name in FINAL else TRIES
+    assert [json.loads(body)["Method"] for body in asked] == ["GET"] * times
 
 
 def test_an_unreachable_service_is_one_sentence(tool: Tool) -> None:
@@ -344,3 +360,21 @@ def test_a_write_that_gets_no_answer_is_unknown_and_exits_4(tool: Tool) -> None:
     assert {change["outcome"] for change in ran.environment["changes"]} == {"unknown"}
     assert ran.environment["converged"] is False
     assert {one["id"] for one in ran.environment["remaining"]} == {"a", "c"}
+
+
+def test_a_write_that_failed_at_the_service_is_unknown_and_exits_4(tool: Tool) -> None:
+    def answers(method: str, path: str, body: bytes) -> Raw:
+        del method, path
+        asked = json.loads(body)
+        if asked["Method"] != "GET":
+            return service_error("RestApiServerException", 400, message="oops")
+        answer = VERSION if asked["Path"] == "/version" else EMPTY
+        if asked["Path"].count("/") > 1:
+            return rest_error("RestApiClientException", 400, 404, {"title": "Not found"})
+        return said({"RestApiStatusCode": 200, "RestApiResponse": answer})
+
+    with answering(answers) as url:
+        tool.configure(f"{TARGET}?endpoint_url={url}", rate_limit=1000)
+        ran = tool.json("apply", "--yes")
+    assert ran.code == 4
+    assert {change["outcome"] for change in ran.environment["changes"]} == {"unknown"}

@@ -4,10 +4,11 @@ from pathlib import Path
 from typing import Any
 
 from reconciler.errors import ManifestError
+from reconciler.guards import DEFAULT_LIMIT
 from reconciler.manifests import Environment, load_environment
 from reconciler.model import Secret
 
-SCHEMES = frozenset({"env"})
+SCHEMES = frozenset({"aws-sm", "env", "ssm"})
 MINIMAL = "name: dev\ntarget: sandbox:sandbox.json\n"
 
 
@@ -40,7 +41,8 @@ def loaded(folder: Path) -> Environment:
 
 def described(environment: Environment) -> dict[str, Any]:
     """All that was understood of an environment's files, as plain data."""
-    found: dict[str, Any] = {"resources": {}}
+    settings = _settings(environment)
+    found: dict[str, Any] = {**({"settings": settings} if settings else {}), "resources": {}}
     for key, resource in environment.desired.items():
         extras = {
             "ignore": sorted(resource.ignore),
@@ -57,6 +59,18 @@ def described(environment: Environment) -> dict[str, Any]:
     if environment.warnings:
         found["warnings"] = [str(problem) for problem in environment.warnings]
     return found
+
+
+def _settings(environment: Environment) -> dict[str, Any]:
+    """What an environment says of its ledger and its guards, as far as it says anything."""
+    limit = environment.delete_limit
+    settings = {
+        "ledger": environment.ledger,
+        "fingerprint_key": plain(environment.fingerprint_key),
+        "adopt": "always" if environment.adopt_always else None,
+        "deletes": None if limit == DEFAULT_LIMIT else vars(limit),
+    }
+    return {name: value for name, value in settings.items() if value is not None}
 
 
 def plain(value: Any) -> Any:

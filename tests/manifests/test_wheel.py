@@ -9,7 +9,9 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 UV = shutil.which("uv", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
-OUTSIDE = shutil.ignore_patterns(".*", "tests", "build", "dist", "__pycache__", "sandbox.json")
+OUTSIDE = shutil.ignore_patterns(
+    ".*", "tests", "build", "dist", "__pycache__", "sandbox.json", "ledger.json*"
+)
 
 
 def done(*command: str, cwd: Path) -> str:
