@@ -31,6 +31,8 @@ class Ownership:
     withdrawn: Mapping[Key, frozenset[str]]
     """Fields that we wrote and that git no longer declares: they go back to their defaults."""
     has_ledger: bool = True
+    is_stored: bool = False
+    """Whether there is a ledger already: the salt of a new one does not outlive a run that only plans."""
     is_blank: Callable[[Key, str], bool] = lambda _key, _field: False
     """Whether what we last wrote of a withdrawn field is its default already."""
 

@@ -154,7 +154,7 @@ def digest(resource: Resource, names: Iterable[str], marks: Mapping[str, str] | 
 
     A secret contributes its reference and, out of ``marks``, its version or keyed digest, never its value;
     so does what stands where a secret once did.
-    What only looks secret contributes that it is there, so that no digest can be searched for a password.
+    What only looks secret contributes its mark, or else that it is there: no digest can be searched for it.
     """
     fields = {
         name: _digestible(resource.key, (name,), resource.fields[name], marks or {})
@@ -202,4 +202,4 @@ def _digestible(key: Key, path: Path, value: Any, marks: Mapping[str, str]) -> A
         return {name: _digestible(key, (*path, name), item, marks) for name, item in value.items()}
     if isinstance(value, list):
         return [_digestible(key, (*path, at), item, marks) for at, item in enumerate(value)]
-    return {"$hidden": True} if value and _is_private(key, path, value) else value
+    return {"$hidden": marks.get(pointer(path), True)} if value and _is_private(key, path, value) else value

@@ -70,6 +70,7 @@ class Comparison:
                 if key in self.declared
             },
             has_ledger=self.ledger is not None,
+            is_stored=self.ledger is not None and self.ledger.serial > 0,
             is_blank=self._is_blank,
         )
 

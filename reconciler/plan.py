@@ -19,7 +19,7 @@ from reconciler.compare import (
 from reconciler.errors import Origin
 from reconciler.kinds import BY_NAME
 from reconciler.model import Key, Resource, State
-from reconciler.records import UNCOMPARABLE, is_keyed
+from reconciler.records import UNCOMPARABLE, is_plain, is_version
 
 Reason = Literal[
     "manifest",
@@ -63,7 +63,7 @@ class Change:
     digest_before: str | None
     digest_after: str | None
     digest_keyless: str | None = None
-    """``digest_after`` as a plan has it that finds no key of fingerprints yet: the first apply makes one."""
+    """``digest_after`` as a plan has it that finds no ledger and no key yet: the first apply makes them."""
 
     def leads_to(self, digest: str | None) -> bool:
         """Whether a digest that was saved is of what this change leads to."""
@@ -235,6 +235,10 @@ class _Compared:
         before = digest_living(current, desired, desired.compared())
         return Change(Action.ADOPT, desired.key, reason, desired.origin, (), before, **self._after(desired))
 
+    def _lasts(self, mark: str) -> bool:
+        """Whether another run makes the same mark of the same value."""
+        return mark != UNCOMPARABLE and (self.known.is_stored or not is_plain(mark))
+
     def _after(self, desired: Resource) -> dict[str, str]:
         """Digests of what is declared, in the form that counts: whatever lives, they are the same.
 
@@ -243,8 +247,8 @@ class _Compared:
         kind, wanted = BY_NAME[desired.key.kind], self.known.wanted(desired.key)
         names = desired.fields.keys() - self.known.withdrawn.get(desired.key, ())
         formed = {name: kind.field(name).form(desired.fields[name]) for name in names}
-        marks = {place: mark for place, mark in wanted.marks.items() if mark != UNCOMPARABLE}
-        keyless = {place: mark for place, mark in marks.items() if not is_keyed(mark)}
+        marks = {place: mark for place, mark in wanted.marks.items() if self._lasts(mark)}
+        keyless = {place: mark for place, mark in marks.items() if is_version(mark)}
         declared = replace(desired, fields=formed)
         return {
             "digest_after": digest(declared, formed, marks),

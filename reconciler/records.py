@@ -134,9 +134,14 @@ def key_id(key: bytes) -> str:
     return hmac.new(key, b"key id", hashlib.sha256).hexdigest()[:8]
 
 
-def is_keyed(mark: str) -> bool:
-    """Whether a mark is of a secret, made under a key that may be renewed."""
-    return mark.startswith("h:")
+def is_plain(mark: str) -> bool:
+    """Whether a mark is of a leaf that is no secret, made under the salt of the ledger."""
+    return mark.startswith("m:")
+
+
+def is_version(mark: str) -> bool:
+    """Whether a mark is a secret's version, which no key was needed for."""
+    return mark.startswith("v:")
 
 
 def same_key(mark: str, other: str) -> bool:

@@ -228,6 +228,21 @@ def test_what_stands_where_a_secret_once_did_is_part_of_what_was_shown(
     assert applied(cli).code == 0
 
 
+def test_a_plain_value_whose_name_looks_secret_is_part_of_what_was_shown(cli: Run, owned: Write) -> None:
+    def declare(value: str) -> None:
+        owned(variables={"api_token": {"value": value, "sensitive": False}, "b": "1"})
+
+    declare("one")
+    assert cli("apply", "dev", "--yes").code == 0
+    declare("two")
+    planned = cli("plan", "dev", "--out", PLAN)
+    assert "two" not in planned.out + Path(PLAN).read_text()
+    declare("three")
+    assert "git or the secret has changed since" in refusal(cli)
+    declare("two")
+    assert applied(cli).code == 0
+
+
 def test_an_environment_that_the_file_lacks_is_refused(cli: Run, owned: Write, airflow: Airflow) -> None:
     owned("dev", variables={"a": "1"})
     owned("other", variables={"a": "1"})
