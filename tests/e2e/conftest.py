@@ -30,9 +30,11 @@ REAL = [
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Runs what asks for a ``world`` on every one of them."""
+    """Runs what asks for a ``world`` on every one of them, or on the newest where a module says so."""
     if "world" in metafunc.fixturenames:
-        metafunc.parametrize(("airflow", "world"), [*EMBEDDED, *REAL], indirect=True)
+        newest_only = getattr(metafunc.module, "NEWEST_ONLY", False)
+        real = [one for one in REAL if not newest_only or str(one.values[0]) in NEWEST]
+        metafunc.parametrize(("airflow", "world"), [*EMBEDDED, *real], indirect=True)
 
 
 @pytest.fixture
