@@ -120,8 +120,10 @@ def apply_plan(application: Application, lease: Lease, stopped: Callable[[], boo
     if all(change.action.only_ledger for change in application.changes):
         return _record_only(application)
     intended = application.intended()
-    started = planned.kept and keeper.write(planned.kept, begun(planned.kept.ledger, intended, lease))
     comparison = planned.comparison
+    started = planned.kept and keeper.write(
+        planned.kept, begun(planned.kept.ledger, intended, lease, comparison.claims.records)
+    )
     writer = Writer(planned.airflow, application.desired, comparison.current, comparison.fingerprint, stopped)
     outcomes = tuple(writer.carry_out(application.changes))
     remaining, error = _verified(application, outcomes, stopped)

@@ -13,7 +13,7 @@ from tests.rig.versions import RELEASES
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
 
-pytest_plugins = ("tests.canaries.tally", "tests.faults.tally", "tests.kill.tally")
+pytest_plugins = ("tests.canaries.tally", "tests.faults.tally", "tests.kill.tally", "tests.protocol.tally")
 """What adds up counts at the end; pytest-xdist's main process reads no conftest.py below this one."""
 
 VERSION = re.compile(rf"\[[^]]*?(?<![\d.])({'|'.join(map(re.escape, RELEASES))})(?![\d.])")
