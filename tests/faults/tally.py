@@ -1,5 +1,6 @@
 """A plugin of pytest that adds up the cases of the matrix, whichever process tried them."""
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,16 +9,18 @@ MATRIX = "fault matrix"
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Tells how many cases there were, also of those that other processes tried."""
-    counts = list(_counts(terminalreporter.stats))
-    if counts:
-        cases, good, invisible = (sum(column) for column in zip(*counts, strict=True))
-        by_hand = f"({invisible} invisible secrets by --resend-secrets)"
-        terminalreporter.write_line(f"{MATRIX}: {good} of {cases} converge {by_hand}")
+    """Tells how many cases there were, on the emulator and on real Airflow."""
+    cases, good, invisible = Counter[str](), Counter[str](), Counter[str]()
+    for name, count in _counts(terminalreporter.stats):
+        for column, number in zip((cases, good, invisible), count, strict=True):
+            column[name] += number
+    for name, number in sorted(cases.items()):
+        mended = f"({invisible[name]} invisible secrets by --resend-secrets)"
+        terminalreporter.write_line(f"{name}: {good[name]} of {number} converge {mended}")
 
 
-def _counts(stats: dict[str, list[Any]]) -> Iterator[tuple[int, int, int]]:
+def _counts(stats: dict[str, list[Any]]) -> Iterator[tuple[str, tuple[int, int, int]]]:
     for reports in stats.values():
         for report in reports:
             if getattr(report, "when", None) == "call":
-                yield from (tuple(count) for name, count in report.user_properties if name == MATRIX)
+                yield from (one for one in report.user_properties if one[0].startswith(MATRIX))

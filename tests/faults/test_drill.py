@@ -154,6 +154,19 @@ def test_what_is_protected_stays_after_git_has_forgotten_it(ground: Ground) -> N
         ground.expect(ran, 3, f"variable/flag_1 is protected and would be deleted; {way_out}")
 
 
+@dialects
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [("POST=drop_after", 0), ("POST /variables=status:422", 4), ("POST=status:403", 1), ("GET#1=expire", 1)],
+)
+def test_the_command_ends_as_its_run_does(ground: Ground, fault: str, code: int) -> None:
+    ground.settle()
+    new = {"variables": {**VARIABLES, "new": "v"}, "pools": {**POOLS, "new": {"slots": 1}}}
+    ground.tool.declare(**{**MANIFEST, **new})
+    ground.meet(fault)
+    assert ground.tool("apply", "--yes").code == code
+
+
 # --- what belongs to Airflow -------------------------------------------------------------------------
 
 
@@ -316,7 +329,7 @@ def test_the_ledger_of_another_environment_is_refused_before_any_call(
         f"sandbox:none.json?airflow={VERSIONS[dialect][0]}", name="prod", ledger="file:ledger.json"
     )
     ran = ground.tool(*command)
-    ground.expect(ran, 3, "is about the environment 'env', not 'prod'", "reconciler ledger rebind ENV")
+    ground.expect(ran, 3, "is about the environment 'env', not 'prod'", "reconciler ledger rebind ")
     assert ground.noted.calls == []
 
 

@@ -42,11 +42,14 @@ def sliced(found: Iterable[tuple[str, str, str]]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize(("name", "dialect", "title"), items)
 
 
-def judge(record: Record, verdicts: Iterable[Verdict]) -> None:
+def judge(record: Record, verdicts: Iterable[Verdict], where: str = "") -> None:
     """Counts the cases for the summary, and tells all that went wrong."""
     found = list(verdicts)
     wrong = [one.text for one in found if one.complaints]
-    record(MATRIX, (len(found), len(found) - len(wrong), sum(one.invisible for one in found)))
+    record(
+        f"{MATRIX} {where}".strip(),
+        (len(found), len(found) - len(wrong), sum(one.invisible for one in found)),
+    )
     assert found
     assert not wrong, "\n".join(wrong)
 

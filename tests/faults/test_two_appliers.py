@@ -74,7 +74,7 @@ class Rivals:
     def __init__(self, dialect: str, ledgers: tuple[str | None, str | None], **options: Any) -> None:
         airflow, text = begun(dialect)
         self.dialect, self.version, self.ledgers = dialect, VERSIONS[dialect], ledgers
-        self.airflow = airflow.copied(self.version)
+        self.airflow = airflow.again()
         self.raw: Raw = self.airflow.raw()
         self.clock = Clock()
         self.leases = Leases(self.clock)

@@ -40,6 +40,9 @@ class Airflow(Backend, Protocol):
     def raw(self) -> Raw:
         """Everything, past the API."""
 
+    def again(self) -> "Airflow":
+        """One with the same rows, whatever becomes of this one."""
+
 
 class Stored(Emulator):
     """The emulator with its tables open."""
@@ -48,9 +51,9 @@ class Stored(Emulator):
         state = self._store.read()
         return {(collection, key): row for collection, table in state.items() for key, row in table.items()}
 
-    def copied(self, version: str) -> "Stored":
+    def again(self) -> "Stored":
         """Another one with the same rows, as after a restart of the web server."""
-        made = Stored(None, version)
+        made = Stored(None, self._personality.version)
         made._store._state = copy.deepcopy(self._store._state)
         return made
 
@@ -256,28 +259,28 @@ class Stage:
     scenario: Scenario
     airflow: Airflow
     ledger: str
-
-    @property
-    def raw(self) -> Raw:
-        return self.airflow.raw()
+    raw: Raw
 
     def world(self, keep: Callable[[Clock], Store] = in_memory) -> World:
         """A new Airflow in that state with a ledger that goes by its clock."""
         clock = Clock()
         kept = keep(clock)
         kept.save(self.ledger, None)
-        assert isinstance(self.airflow, Stored)
-        return World(self.airflow.copied(self.scenario.version), kept, clock)
+        return World(self.airflow.again(), kept, clock)
 
 
 @functools.cache
 def stage(name: str, version: str) -> Stage:
     """What a first apply makes of a scenario's first manifest."""
-    found = scenario(name, version)
+    return staged(scenario(name, version), Stored(None, version))
+
+
+def staged(found: Scenario, airflow: Airflow) -> Stage:
+    """The same on an empty Airflow of whatever make."""
     clock = Clock()
-    world = World(Stored(None, version), in_memory(clock), clock)
+    world = World(airflow, in_memory(clock), clock)
     prepare(world, found)
-    return Stage(found, world.airflow, world.ledger)
+    return Stage(found, airflow, world.ledger, airflow.raw())
 
 
 def prepare(world: World, found: Scenario) -> None:

@@ -350,13 +350,16 @@ class Life(RuleBasedStateMachine):
         entries = {} if ledger is None else ledger.entries
         for change in ran.plan.changes:
             if change.action is Action.REPLACE:
-                lifted = {"protect": False, "password": {"$secret": REFERENCES[0]}}
-                self._section("main", change.key)[change.key.id] |= lifted
+                self._lift("main", change.key, self._section("main", change.key)[change.key.id])
                 meant[COLLECTIONS[change.key.kind]][change.key.id]["protect"] = False
             elif change.action is Action.DELETE and change.key in entries and entries[change.key].protect:
-                self._declare("main", change.key, {**self.bodies[change.key], "protect": False})
+                self._lift("main", change.key, self.bodies[change.key])
         self.world.settle(self.world.environment(self.git["main"]))
         self.git["main"] = meant
+
+    def _lift(self, checkout: str, key: Key, body: Mapping[str, Any]) -> None:
+        password = {"password": {"$secret": REFERENCES[0]}} if key.kind == "connection" else {}
+        self._declare(checkout, key, {**body, **password, "ignore": [], "protect": False})
 
     def _check_end(self) -> None:
         manifest = self.git["main"]

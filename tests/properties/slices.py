@@ -1,6 +1,6 @@
 """A property as a test: few examples whenever somebody asks, two hundred in the full run, on both majors."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -24,7 +24,7 @@ Made = st.SearchStrategy[Any] | Callable[[int], st.SearchStrategy[Any]]
 """What draws an argument of a check; it may depend on Airflow's major version."""
 
 
-def holds(*made: Made, examples: tuple[Any, ...] = (), few: int = FEW) -> Callable[[Check], Check]:
+def holds(*made: Made, examples: Sequence[Any] = (), few: int = FEW) -> Callable[[Check], Check]:
     """Makes a test of a check, which gets a version of Airflow and what is drawn.
 
     ``examples`` are arguments that have failed once; they are tried first, on both versions.

@@ -4,17 +4,19 @@ from hypothesis import assume
 from hypothesis import strategies as st
 
 from reconciler.model import Key
-from tests.properties import oracle
+from tests.properties import found, oracle
 from tests.properties.requests import writes
 from tests.properties.samples import UNLIKE, History, edits, histories, neighbours, strangers
 from tests.properties.slices import holds
 from tests.properties.world import Crowd, Manifest, Raw, World
 
+PAST = (found.EXTRA_WITHDRAWN, found.SECRET_BECOMES_A_PART, found.EMPTY_PASSWORD_WITHDRAWN)
+
 ledgers = st.booleans()
 ignoring = lambda major: histories(major, ignores=True, words=UNLIKE)  # noqa: E731 - as the others
 
 
-@holds(histories, neighbours, ledgers)
+@holds(histories, neighbours, ledgers, examples=[(one, {}, True) for one in PAST])
 def test_after_an_apply_the_plan_is_empty(version: str, history: History, crowd: Crowd, ledger: bool) -> None:
     world = World.made(version, crowd, history.kept, ledger=ledger)
     for manifest in (history.first, history.second):
@@ -37,7 +39,7 @@ def test_to_apply_twice_is_to_apply_once(version: str, history: History, crowd: 
         history.rotate(world.kept)
 
 
-@holds(histories, strangers)
+@holds(histories, strangers, examples=[(one, {}) for one in PAST])
 def test_what_we_own_is_stored_as_git_says_to_the_last_secret(
     version: str, history: History, crowd: Crowd
 ) -> None:
@@ -52,7 +54,7 @@ def test_what_we_own_is_stored_as_git_says_to_the_last_secret(
         history.rotate(world.kept)
 
 
-@holds(ignoring, edits)
+@holds(ignoring, edits, examples=[(one, ()) for one in PAST])
 def test_an_apply_sends_one_write_for_each_difference_and_masks_exactly_what_differs(
     version: str, history: History, edited: tuple[tuple[Key, str, object], ...]
 ) -> None:

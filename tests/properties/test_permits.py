@@ -13,7 +13,7 @@ from reconciler.model import Key, canonical_digest
 from reconciler.permit import permits
 from reconciler.plan import Plan
 from reconciler.render.json import PLAN_FORMAT, document, plan_entry, text_of
-from tests.properties import oracle
+from tests.properties import found, oracle
 from tests.properties.reaches import Countdown, Killed, MortalStore
 from tests.properties.samples import STRANGE_IDS, History, crowds, edits, histories, neighbours, unlike
 from tests.properties.slices import holds
@@ -147,7 +147,11 @@ def _meanwhile(
         world.airflow.create(key, body)
 
 
-@holds(unlike, st.integers(1, 60))
+@holds(
+    unlike,
+    st.integers(1, 60),
+    examples=[(found.REPLACED_WITH_A_FIELD_LESS, left) for left in range(11, 17)],
+)
 def test_a_run_that_died_is_resumed_with_the_same_saved_plan(
     version: str, history: History, left: int
 ) -> None:
@@ -170,5 +174,11 @@ def test_a_run_that_died_is_resumed_with_the_same_saved_plan(
         world.unlock()
     ran = applied(world, history.second, text)
     assert ran is not None
+    if version.startswith("2.") and "replace connection/" in ran.said:
+        assert (type(ran.error), ran.writes) == (
+            StalePermit,
+            [],
+        )  # Airflow 2 shows no password, be it gone or not
+        return
     assert ran.converged, ran.said
     assert world.plan(environment).plan.changes == ()

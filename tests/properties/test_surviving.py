@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from reconciler.errors import LedgerChanged, Locked
 from reconciler.model import Key
-from tests.properties import oracle
+from tests.properties import found, oracle
 from tests.properties.reaches import Countdown, Meanwhile, MortalStore
 from tests.properties.samples import NEWCOMER, History, faults, strangers, unlike
 from tests.properties.slices import holds
@@ -38,7 +38,12 @@ def test_other_peoples_resources_stay_as_they_are_whatever_goes_wrong(
     assert {key: world.airflow.raw().get(key) for key in crowd} == before
 
 
-@holds(unlike, strangers, st.lists(boundaries, min_size=2, max_size=2))
+@holds(
+    unlike,
+    strangers,
+    st.lists(boundaries, min_size=2, max_size=2),
+    examples=[(found.MADE_AND_FORGOTTEN, {}, [left, 10]) for left in (12, 14)],
+)
 def test_a_run_that_dies_at_any_boundary_is_mended_by_another(
     version: str, history: History, crowd: Crowd, counts: list[int]
 ) -> None:
