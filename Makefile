@@ -2,6 +2,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 READY := .venv/.ready
+WHOLE := canaries faults kill properties protocol # folders of tests that try the whole program out at random or by force
 
 .PHONY: help setup demo test check mutation fix lock schemas
 
@@ -25,7 +26,7 @@ check: setup ## the inner loop: format, lint, types, layers, fast tests
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/pytest -q -n 2 -m "not slow"
+	$(BIN)/pytest -q -n 2 -m "not slow" $(WHOLE:%=--ignore=tests/%)
 
 mutation: setup ## which small changes of what guards a plan the fast tests do not notice; 20 minutes
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh scripts/mutation.sh
