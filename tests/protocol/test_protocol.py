@@ -12,7 +12,7 @@ deletion, for which Airflow has no conditional request.
 
 import pytest
 
-from tests.protocol.conftest import Tell
+from tests.protocol.conftest import DEFAULT, Tell
 from tests.protocol.exploring import Explorer
 from tests.protocol.machine import Machine
 from tests.protocol.truth import LEFT, TWIN_DELETED, TWIN_OVERWRITTEN, UNPROTECTED
@@ -22,6 +22,8 @@ OPEN = pytest.mark.xfail(
     strict=True, raises=AssertionError, reason="an update marks as pending only what it sends"
 )
 """What is missing then is which of a person's edits git has caught up with; it takes four events."""
+
+FLAGGED = pytest.mark.skipif(DEFAULT == "2", reason="takes minutes; PROTOCOL_DEPTH=3 asks for it")
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +57,7 @@ def test_what_is_excused_looks_just_like_a_case_where_it_is_right(simple: Explor
         assert all(map(is_made_anew, alone)), alone
 
 
+@FLAGGED
 @OPEN
 @pytest.mark.slow
 def test_nor_does_anything_if_a_person_acts_in_the_middle_of_an_apply(tell: Tell) -> None:
@@ -63,6 +66,7 @@ def test_nor_does_anything_if_a_person_acts_in_the_middle_of_an_apply(tell: Tell
     assert not found.crimes, found.told()
 
 
+@FLAGGED
 @OPEN
 @pytest.mark.slow
 @pytest.mark.parametrize("name", WORLDS)
@@ -72,6 +76,7 @@ def test_nor_does_anything_in_other_worlds(name: str, tell: Tell) -> None:
     assert not found.crimes, found.told()
 
 
+@FLAGGED
 @OPEN
 @pytest.mark.slow
 def test_what_is_protected_stays_once_an_apply_of_it_is_over(tell: Tell) -> None:
