@@ -8,7 +8,7 @@ from reconciler import forecast, keeper
 from reconciler.engine import Planned
 from reconciler.errors import AirflowError, Guarded, ReconcilerError, SecretError, Unexpected
 from reconciler.ledger import Intended, Lease, Ledger, Pending, Settled, begun, ended
-from reconciler.model import Key, Secret, State, secrets_in
+from reconciler.model import Key, Resource, Secret, State, secrets_in
 from reconciler.plan import Action, Change
 from reconciler.records import Marker, secret_places, top
 from reconciler.report import Outcome, Report
@@ -171,9 +171,18 @@ def _remaining(application: Application) -> tuple[Key, ...]:
         if (
             change.key in living
             if change.action is Action.DELETE
-            else change.key not in living or comparison.still_differs(desired[change.key], living[change.key])
+            else change.key not in living
+            or comparison.still_differs(_verifiable(application, change), living[change.key])
         )
     )
+
+
+def _verifiable(application: Application, change: Change) -> Resource:
+    """What must live now: of what was not sent no more is asked than the plan could see."""
+    planned, sent = application.planned.comparison.desired[change.key], application.desired[change.key]
+    if change.action is not Action.UPDATE:
+        return sent
+    return replace(planned, fields={**planned.fields, **{name: sent.fields[name] for name in change.changed}})
 
 
 def _fields(desired: State, key: Key) -> Iterable[str]:
