@@ -1,5 +1,6 @@
 """A property as a test: few examples whenever somebody asks, two hundred in the full run, on both majors."""
 
+import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -17,6 +18,11 @@ settings.register_profile(
 )
 PROFILE = settings.get_profile("properties")
 FEW, MANY = 10, 200
+
+MANY_MARKS = (
+    pytest.mark.slow,
+    pytest.mark.skipif(os.environ.get("PROPERTIES") != "many", reason="PROPERTIES=many asks for it"),
+)
 VERSIONS = {"v1": "2.11.2", "v2": "3.3.1"}
 
 Check = Callable[..., None]
@@ -31,7 +37,7 @@ def holds(*made: Made, examples: Sequence[Any] = (), few: int = FEW) -> Callable
     """
 
     def decorated(check: Check) -> Check:
-        @pytest.mark.parametrize("tried", [few, pytest.param(MANY, marks=pytest.mark.slow)])
+        @pytest.mark.parametrize("tried", [few, pytest.param(MANY, marks=MANY_MARKS)])
         @pytest.mark.parametrize("version", VERSIONS.values(), ids=VERSIONS)
         def test(version: str, tried: int) -> None:
             def checked(drawn: tuple[Any, ...]) -> None:
