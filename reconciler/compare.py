@@ -91,7 +91,7 @@ def _compare(key: Key, path: Path, before: Any, after: Any) -> Iterator[Finding]
     elif isinstance(before, Hidden):
         yield Unverified(key, path, before.why)
     elif isinstance(before, dict) and isinstance(after, dict):
-        for name in [*after, *(name for name in before if name not in after)]:
+        for name in sorted(before.keys() | after.keys()):
             yield from _compare(key, (*path, name), before.get(name, NOTHING), after.get(name, NOTHING))
     elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
         for index, (old, new) in enumerate(zip(before, after, strict=True)):
@@ -123,7 +123,7 @@ def _replaced(key: Key, path: Path, before: Any, after: Any) -> Iterator[Finding
     if isinstance(after, Sealed):
         yield from _compare_sealed(key, path, before, after)
     elif isinstance(after, dict) and tells_secrets(after):
-        for name, item in after.items():
+        for name, item in sorted(after.items()):
             yield from _replaced(key, (*path, name), NOTHING, item)
     elif isinstance(after, list) and tells_secrets(after):
         for index, item in enumerate(after):

@@ -62,12 +62,12 @@ class Change:
     fields: tuple[FieldChange, ...]
     digest_before: str | None
     digest_after: str | None
-    digest_keyless: str | None = None
-    """``digest_after`` as a plan has it that finds no ledger and no key yet: the first apply makes them."""
+    digests_keyless: frozenset[str] = frozenset()
+    """``digest_after`` as plans have it that find no ledger, or no key yet: the first apply makes them."""
 
     def leads_to(self, digest: str | None) -> bool:
         """Whether a digest that was saved is of what this change leads to."""
-        return digest == self.digest_after or (digest is not None and digest == self.digest_keyless)
+        return digest == self.digest_after or digest in self.digests_keyless
 
     @property
     def changed(self) -> tuple[str, ...]:
@@ -239,7 +239,7 @@ class _Compared:
         """Whether another run makes the same mark of the same value."""
         return mark != UNCOMPARABLE and (self.known.is_stored or not is_plain(mark))
 
-    def _after(self, desired: Resource) -> dict[str, str]:
+    def _after(self, desired: Resource) -> dict[str, Any]:
         """Digests of what is declared, in the form that counts: whatever lives, they are the same.
 
         Fields that are withdrawn are not declared: of a replaced resource nothing is left of them.
@@ -248,11 +248,12 @@ class _Compared:
         names = desired.fields.keys() - self.known.withdrawn.get(desired.key, ())
         formed = {name: kind.field(name).form(desired.fields[name]) for name in names}
         marks = {place: mark for place, mark in wanted.marks.items() if self._lasts(mark)}
-        keyless = {place: mark for place, mark in marks.items() if is_version(mark)}
+        versions = {place: mark for place, mark in marks.items() if is_version(mark)}
+        salted = {place: mark for place, mark in marks.items() if is_version(mark) or is_plain(mark)}
         declared = replace(desired, fields=formed)
         return {
             "digest_after": digest(declared, formed, marks),
-            "digest_keyless": digest(declared, formed, keyless),
+            "digests_keyless": frozenset(digest(declared, formed, known) for known in (versions, salted)),
         }
 
 

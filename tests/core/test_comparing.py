@@ -232,9 +232,9 @@ def test_masks_within_json_are_told_leaf_by_leaf() -> None:
     del live["other"]
     found = compared(connection("c", extra=without), connection("c", extra=json.dumps(live)))
     assert whys(found) == [
-        (("extra", "hosts", 1), "masked"),
-        (("extra", "auth", "token"), "hidden"),
         (("extra", "auth", "n"), "hidden"),
+        (("extra", "auth", "token"), "hidden"),
+        (("extra", "hosts", 1), "masked"),
         (("extra", "password"), "hidden"),
     ]
 
@@ -299,8 +299,8 @@ def test_only_changed_leaves_are_told_and_list_indexes_are_numbers() -> None:
     assert change.fields == (
         FieldChange(("value", "a", "b", 1), 3, 2),
         FieldChange(("value", "a", "b", 2, "c"), 1, True),
-        FieldChange(("value", "new"), NOTHING, {"x": 1}),
         FieldChange(("value", "list"), [1, 2], [1]),
+        FieldChange(("value", "new"), NOTHING, {"x": 1}),
         FieldChange(("value", "old"), None, NOTHING),
     )
     assert change.changed == ("value",)

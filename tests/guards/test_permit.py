@@ -166,7 +166,7 @@ def test_the_ledgers_serial_does_not_count() -> None:
 def test_a_plan_that_found_no_key_of_fingerprints_permits_the_same_once_there_is_one() -> None:
     for action in WRITES:
         shown = change(action, X, before="b", after="keyless")
-        keyed = replace(shown, digest_after="keyed", digest_keyless="keyless")
+        keyed = replace(shown, digest_after="keyed", digests_keyless=frozenset({"keyless"}))
         assert against(shown, keyed) is None
         assert against(replace(shown, digest_after="an older key's"), keyed) == (
             f"{action.value} variable/x is not what it shows: git or the secret has changed since"
@@ -174,7 +174,9 @@ def test_a_plan_that_found_no_key_of_fingerprints_permits_the_same_once_there_is
         assert against(shown, replace(keyed, digest_before="c")) == (
             f"{action.value} variable/x is not what it shows: Airflow has changed since"
         )
-    rest = replace(change(Action.UPDATE, X, before="half", after="keyed"), digest_keyless="keyless")
+    rest = replace(
+        change(Action.UPDATE, X, before="half", after="keyed"), digests_keyless=frozenset({"keyless"})
+    )
     assert against(change(Action.CREATE, X, after="keyless"), rest, resumed=True) is None
 
 

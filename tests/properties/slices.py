@@ -1,6 +1,5 @@
 """A property as a test: few examples whenever somebody asks, two hundred in the full run, on both majors."""
 
-import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -19,10 +18,6 @@ settings.register_profile(
 PROFILE = settings.get_profile("properties")
 FEW, MANY = 10, 200
 
-MANY_MARKS = (
-    pytest.mark.slow,
-    pytest.mark.skipif(os.environ.get("PROPERTIES") != "many", reason="PROPERTIES=many asks for it"),
-)
 VERSIONS = {"v1": "2.11.2", "v2": "3.3.1"}
 
 Check = Callable[..., None]
@@ -37,7 +32,7 @@ def holds(*made: Made, examples: Sequence[Any] = (), few: int = FEW) -> Callable
     """
 
     def decorated(check: Check) -> Check:
-        @pytest.mark.parametrize("tried", [few, pytest.param(MANY, marks=MANY_MARKS)])
+        @pytest.mark.parametrize("tried", [few, pytest.param(MANY, marks=pytest.mark.slow)])
         @pytest.mark.parametrize("version", VERSIONS.values(), ids=VERSIONS)
         def test(version: str, tried: int) -> None:
             def checked(drawn: tuple[Any, ...]) -> None:

@@ -8,11 +8,11 @@ from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.properties.machine import Life
-from tests.properties.slices import MANY_MARKS, PROFILE, VERSIONS
+from tests.properties.slices import PROFILE, VERSIONS
 
 
 @pytest.mark.parametrize(
-    ("lives", "steps"), [(8, 15), pytest.param(200, 30, marks=MANY_MARKS)], ids=["few", "many"]
+    ("lives", "steps"), [(8, 15), pytest.param(200, 30, marks=pytest.mark.slow)], ids=["few", "many"]
 )
 @pytest.mark.parametrize("version", VERSIONS.values(), ids=VERSIONS)
 def test_whatever_git_people_and_the_network_do_main_can_be_applied(
