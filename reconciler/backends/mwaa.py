@@ -18,6 +18,7 @@ from reconciler.errors import (
     Unreachable,
     WrongAccount,
 )
+from reconciler.model import secrets_in
 from reconciler.targets import MwaaTarget
 
 
@@ -49,7 +50,8 @@ class MwaaBackend:
         except aws.ClientError as error:
             if "RestApiStatusCode" in error.response:
                 return _response(error.response)
-            raise _translated(error, str(self._target)) from None
+            quiet = any(True for _ in secrets_in(request.body))
+            raise _service_error(error, str(self._target), quiet=quiet) from None
         except amazon.failures() as error:
             raise _translated(error, str(self._target)) from None
         if "RestApiStatusCode" not in answer:
@@ -88,7 +90,7 @@ def _client(session: Any, target: MwaaTarget) -> Any:
 
 def _translated(error: Exception, target: str) -> AirflowError:
     if isinstance(error, aws.ClientError):
-        return _service_error(error, target)
+        return _service_error(error, target, quiet=False)
     if amazon.lacks_credentials(error):
         return AccessDenied(f"no AWS credentials for {target}: {error}")
     if isinstance(error, aws.ParamValidationError):
@@ -102,17 +104,20 @@ def _translated(error: Exception, target: str) -> AirflowError:
     return AirflowError(f"{target}: {type(error).__name__}")
 
 
-def _service_error(error: aws.ClientError, target: str) -> AirflowError:
+def _service_error(error: aws.ClientError, target: str, *, quiet: bool) -> AirflowError:
+    """``quiet`` leaves AWS's own words out: they may repeat what was sent."""
     refusal = amazon.refusal(error)
+    said = refusal.code if quiet else refusal.said
     if refusal.denied:
-        return AccessDenied(f"AWS refused the call to {target}: {refusal.said}; {IAM_HINT}")
+        return AccessDenied(f"AWS refused the call to {target}: {said}; {IAM_HINT}")
     if refusal.throttled:
         return Throttled(f"{target} is throttled by AWS; lower rate_limit or try again later")
     if refusal.code == "ResourceNotFoundException" or refusal.status == 404:  # noqa: PLR2004 - HTTP's own
-        return EnvironmentNotFound(f"AWS knows no environment {target}: {refusal.said}")
+        return EnvironmentNotFound(f"AWS knows no environment {target}: {said}")
     if refusal.status >= 500 or refusal.code in FAILURES:  # noqa: PLR2004 - HTTP's own
         return ServerFailed(f"{target}: AWS answered {refusal.code}")
-    return Rejected(f"{target}: AWS answered {refusal.code}: {refusal.said}", refusal.status)
+    told = "" if quiet else f": {said}"
+    return Rejected(f"{target}: AWS answered {refusal.code}{told}", refusal.status)
 
 
 FAILURES = frozenset({"InternalServerException", "RestApiServerException"})

@@ -92,7 +92,7 @@ def test_an_error_of_the_service_is_what_the_backend_for_mwaa_makes_of_it(error:
     with pytest.raises(AirflowError) as injected:
         create(faulty(airflow, f"1=error:{error}"))
 
-    expected = mwaa._service_error(ClientError(told, "InvokeRestApi"), "mwaa")
+    expected = mwaa._service_error(ClientError(told, "InvokeRestApi"), "mwaa", quiet=False)
     assert type(injected.value) is type(expected)
     assert getattr(injected.value, "status", None) == getattr(expected, "status", None)
     assert keys(airflow) == []
