@@ -1,6 +1,6 @@
 """Carries a plan out: secrets first, then the ledger, the calls, a look at the result, the ledger again."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -10,7 +10,7 @@ from reconciler.errors import AirflowError, Guarded, ReconcilerError, SecretErro
 from reconciler.ledger import Intended, Lease, Ledger, Pending, Settled, begun, ended
 from reconciler.model import Key, Resource, Secret, State, secrets_in
 from reconciler.plan import Action, Change
-from reconciler.records import Marker, secret_places, top
+from reconciler.records import Marker, Record, secret_places, top
 from reconciler.report import Outcome, Report
 from reconciler.writer import Writer
 
@@ -64,6 +64,30 @@ class Application:
             change.action,
             self.marker.marks(resource, names),
             {place: ref for place, ref in places.items() if top(place) in names},
+            resource.protect,
+        )
+
+    def known(self) -> Mapping[Key, Record]:
+        """What is ours before the first call.
+
+        Of an update's fields that it need not send, for git has caught up with what lives, that is what a
+        completed apply would record.
+        """
+        records = self.planned.comparison.claims.records
+        updates = {one.key: one for one in self.changes if one.action is Action.UPDATE and one.key in records}
+        return {**records, **{key: self._caught_up(change) for key, change in updates.items()}}
+
+    def _caught_up(self, change: Change) -> Record:
+        record = self.planned.comparison.claims.records[change.key]
+        wanted = self.planned.comparison.wanted(change.key, marker=self.marker)
+        sent = frozenset(change.changed)
+        return replace(
+            record,
+            marks={
+                **{place: mark for place, mark in record.marks.items() if top(place) in sent},
+                **{place: mark for place, mark in wanted.marks.items() if top(place) not in sent},
+            },
+            secrets={**wanted.secrets, **record.secrets},
         )
 
     def settled(self, change: Change) -> Settled:
@@ -122,7 +146,7 @@ def apply_plan(application: Application, lease: Lease, stopped: Callable[[], boo
     intended = application.intended()
     comparison = planned.comparison
     started = planned.kept and keeper.write(
-        planned.kept, begun(planned.kept.ledger, intended, lease, comparison.claims.records)
+        planned.kept, begun(planned.kept.ledger, intended, lease, application.known())
     )
     writer = Writer(planned.airflow, application.desired, comparison.current, comparison.fingerprint, stopped)
     outcomes = tuple(writer.carry_out(application.changes))
@@ -210,7 +234,7 @@ def _finish(
     try:
         keeper.write(started, ended(before, started.ledger, map(application.settled, verified), untouched))
     except ReconcilerError as error:
-        return f"the ledger could not be written at the end, and the next run will mend that: {error}"
+        return f"the ledger could not be written at the end: {error}"
     return None
 
 

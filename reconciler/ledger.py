@@ -60,11 +60,15 @@ class Lease:
 
 @dataclass(frozen=True)
 class Pending:
-    """What an apply is about to do to one resource: the marks of the fields it sends."""
+    """What an apply is about to do to one resource: the marks of the fields it sends.
+
+    ``protect`` is what git asks for: it holds from before the first call.
+    """
 
     action: Action
     marks: Marks = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict)
+    protect: bool = False
 
 
 @dataclass(frozen=True)
@@ -83,7 +87,7 @@ class Entry:
     @property
     def protect(self) -> bool:
         """Whether the resource must not be deleted."""
-        return self.record is not None and self.record.protect
+        return any(one is not None and one.protect for one in (self.record, self.pending))
 
 
 @dataclass(frozen=True)
@@ -109,7 +113,11 @@ def claimed(entries: Mapping[Key, Entry], current: State, marker: Marker) -> Cla
     """Each entry held against what lives; what a broken run left is ours only if it looks like ours."""
     found = {key: _claim(entry, current.get(key), marker) for key, entry in entries.items()}
     return Claims(
-        {key: record for key, record in found.items() if record is not None},
+        {
+            key: record if record is entries[key].record else replace(record, protect=entries[key].protect)
+            for key, record in found.items()
+            if record is not None
+        },
         frozenset(key for key, record in found.items() if record is None),
     )
 
@@ -180,7 +188,7 @@ def begun(
 
 def _begun(record: Record | None, pending: Pending) -> Entry:
     """What nobody can tell of a record is not claimed to be known; what was never written is no record."""
-    if record is None or record == Record(settled=False):
+    if record is None or replace(record, protect=False) == Record(settled=False):
         return Entry(None, pending)
     marks = {**record.marks, **dict.fromkeys(record.unsure, UNCOMPARABLE)}
     version = None if record.unsure else record.secret_version

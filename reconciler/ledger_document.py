@@ -54,6 +54,7 @@ def _entry(entry: Entry) -> dict[str, Any]:
             "action": pending.action.value,
             "marks": dict(pending.marks),
             "secrets": dict(pending.secrets),
+            "protect": pending.protect,
         }
     return found
 
@@ -103,7 +104,8 @@ def _parsed_entry(found: Mapping[str, Any]) -> Entry:
         record = Record(_texts(found["marks"]), _texts(found["secrets"]), **version)
     if "pending" in found:
         one = found["pending"]
-        pending = Pending(Action(one["action"]), _texts(one["marks"]), _texts(one["secrets"]))
+        protect = _typed(one, protect=bool)["protect"]
+        pending = Pending(Action(one["action"]), _texts(one["marks"]), _texts(one["secrets"]), protect)
     if (record is None and pending is None) or (pending is not None and pending.action.only_ledger):
         raise ValueError
     return Entry(record, pending)
@@ -130,14 +132,14 @@ def ledger_schema() -> dict[str, Any]:
     text_or_null = {"type": ["string", "null"]}
     lease = _object({"id": _TEXT, "holder": _TEXT, "since": _TEXT, "seconds": {"type": "number"}})
     actions = {"enum": ["create", "update", "replace", "delete"]}
-    pending = _object({"action": actions, "marks": texts, "secrets": texts})
+    pending = _object({"action": actions, "marks": texts, "secrets": texts, "protect": _FLAG})
     record = {
         "marks": {
             **texts,
             "description": "What was last written, as digests, by the pointers of the leaves.",
         },
         "secrets": {**texts, "description": "References of leaves that hold or once held a secret."},
-        "protect": {"type": "boolean"},
+        "protect": _FLAG,
         "secret_version": {"type": ["integer", "null"]},
     }
     entry = {**_object({**record, "pending": pending}), "required": []}
@@ -159,6 +161,7 @@ def ledger_schema() -> dict[str, Any]:
 
 
 _TEXT = {"type": "string"}
+_FLAG = {"type": "boolean"}
 
 
 def _object(properties: dict[str, Any]) -> dict[str, Any]:

@@ -96,6 +96,8 @@ def test_an_entry_protects_what_its_record_protects() -> None:
     assert Entry(Record(protect=True)).protect is True
     assert Entry(Record()).protect is False
     assert Entry(None, Pending(Action.CREATE)).protect is False
+    assert Entry(None, Pending(Action.CREATE, protect=True)).protect is True
+    assert Entry(Record(protect=True), Pending(Action.UPDATE)).protect is True
 
 
 def test_no_text_form_of_a_ledger_shows_its_salt() -> None:
@@ -366,9 +368,7 @@ def test_what_was_never_written_is_no_record() -> None:
     again = begun(BEGUN, {NEW: CREATE_NEW}, LEASE, {NEW: Record(settled=False)})
     assert again.entries[NEW] == Entry(None, CREATE_NEW)
     protected = Record(protect=True, settled=False)
-    assert begun(BEGUN, {NEW: CREATE_NEW}, LEASE, {NEW: protected}).entries[NEW] == Entry(
-        protected, CREATE_NEW
-    )
+    assert begun(BEGUN, {NEW: CREATE_NEW}, LEASE, {NEW: protected}).entries[NEW] == Entry(None, CREATE_NEW)
 
 
 def test_what_nobody_can_tell_is_not_claimed_to_be_known() -> None:

@@ -46,7 +46,9 @@ FULL = Ledger(
     {
         Key("variable", "v"): Entry(Record({"/value": "m:abc"}, {"/value": "env:S"}, protect=True)),
         Key("pool", "p"): Entry(Record(secret_version=2), Pending(Action.DELETE)),
-        Key("connection", "c"): Entry(None, Pending(Action.CREATE, {"/host": "m:x"}, {"/password": ""})),
+        Key("connection", "c"): Entry(
+            None, Pending(Action.CREATE, {"/host": "m:x"}, {"/password": ""}, protect=True)
+        ),
     },
     Lease("id", "somebody", "now", 1920),
 )
@@ -105,7 +107,7 @@ def test_a_ledger_is_one_line_with_every_kind() -> None:
                         "secrets": {},
                         "protect": False,
                         "secret_version": 2,
-                        "pending": {"action": "delete", "marks": {}, "secrets": {}},
+                        "pending": {"action": "delete", "marks": {}, "secrets": {}, "protect": False},
                     }
                 },
                 "variable": {
@@ -122,6 +124,7 @@ def test_a_ledger_is_one_line_with_every_kind() -> None:
                             "action": "create",
                             "marks": {"/host": "m:x"},
                             "secrets": {"/password": ""},
+                            "protect": True,
                         }
                     }
                 },
@@ -256,6 +259,7 @@ def test_whatever_stands_at_a_place_is_read_as_written_or_refused(path: tuple[st
         (("owned", "pool", "p", "pending", "action"), "adopt"),
         (("owned", "pool", "p", "pending", "action"), "forget"),
         (("owned", "pool", "p", "pending", "action"), "DELETE"),
+        (("owned", "pool", "p", "pending", "protect"), 0),
         (("owned", "pool", "p", "pending"), None),
         (("owned", "variable", "v", "marks", "/value"), 3),
         (("owned", "variable", "v", "secrets", "/value"), None),

@@ -15,13 +15,8 @@ import pytest
 from tests.protocol.conftest import DEFAULT, Tell
 from tests.protocol.exploring import Explorer
 from tests.protocol.machine import Machine
-from tests.protocol.truth import LEFT, TWIN_DELETED, TWIN_OVERWRITTEN, UNPROTECTED
+from tests.protocol.truth import LEFT, TWIN_DELETED, TWIN_OVERWRITTEN, Author
 from tests.protocol.worlds import PROTECTING, SIMPLE, TWO_IDS, WORLDS, is_made_anew
-
-OPEN = pytest.mark.xfail(
-    strict=True, raises=AssertionError, reason="an update marks as pending only what it sends"
-)
-"""What is missing then is which of a person's edits git has caught up with; it takes four events."""
 
 FLAGGED = pytest.mark.skipif(DEFAULT == "2", reason="takes minutes; PROTOCOL_DEPTH=3 asks for it")
 
@@ -40,7 +35,6 @@ def test_with_two_ids_nothing_goes_wrong_after_so_many_events(depth: int, tell: 
     assert not found.crimes, found.told()
 
 
-@OPEN
 def test_with_one_id_nothing_goes_wrong_after_any_number_of_events(simple: Explorer, tell: Tell) -> None:
     found = simple.findings
     tell("one id at any depth", found)
@@ -48,17 +42,24 @@ def test_with_one_id_nothing_goes_wrong_after_any_number_of_events(simple: Explo
 
 
 def test_what_is_excused_looks_just_like_a_case_where_it_is_right(simple: Explorer) -> None:
-    """Both are reached, in both the ledger says the same, and so does whatever can be read in Airflow."""
+    """Both are reached, in both the ledger says the same, and so does whatever can be read in Airflow.
+
+    What is ours is made what git says also where a person has edited it.
+    """
     authors = simple.authors()
-    for what, right in ((TWIN_DELETED, "the tool"), (TWIN_OVERWRITTEN, "the tool"), (LEFT, "a person")):
+    right: dict[str, set[Author]] = {
+        TWIN_DELETED: {"the tool"},
+        TWIN_OVERWRITTEN: {"the tool", "both"},
+        LEFT: {"a person"},
+    }
+    for what, whose in right.items():
         cases = simple.findings.cases[what]
-        alone = [state for state, _ in cases if right not in authors[state.seen]]
+        alone = [state for state, _ in cases if not whose & authors[state.seen]]
         assert len(alone) < len(cases)
         assert all(map(is_made_anew, alone)), alone
 
 
 @FLAGGED
-@OPEN
 @pytest.mark.slow
 def test_nor_does_anything_if_a_person_acts_in_the_middle_of_an_apply(tell: Tell) -> None:
     found = Explorer(Machine(SIMPLE), intrusions=True).everywhere()
@@ -67,7 +68,6 @@ def test_nor_does_anything_if_a_person_acts_in_the_middle_of_an_apply(tell: Tell
 
 
 @FLAGGED
-@OPEN
 @pytest.mark.slow
 @pytest.mark.parametrize("name", WORLDS)
 def test_nor_does_anything_in_other_worlds(name: str, tell: Tell) -> None:
@@ -77,19 +77,13 @@ def test_nor_does_anything_in_other_worlds(name: str, tell: Tell) -> None:
 
 
 @FLAGGED
-@OPEN
 @pytest.mark.slow
-def test_what_is_protected_stays_once_an_apply_of_it_is_over(tell: Tell) -> None:
+def test_what_is_protected_stays_whenever_an_apply_dies(tell: Tell) -> None:
     found = Explorer(Machine(PROTECTING)).everywhere()
     tell("one id at any depth, protected at times", found)
-    assert found.crimes.keys() <= {UNPROTECTED}, found.told()
+    assert not found.crimes, found.told()
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="what is pending in the ledger does not say that it is protected",
-)
 def test_what_is_protected_stays_even_if_the_apply_of_it_dies() -> None:
     found = Explorer(Machine(PROTECTING)).to_depth(2)
-    assert UNPROTECTED not in found.crimes, found.told()
+    assert not found.crimes, found.told()

@@ -54,7 +54,7 @@ class Truth(NamedTuple):
     leaving: bool = False
     """Whether the last run on it was to delete it: what takes its place is nobody's of ours."""
     protect: bool = False
-    """Whether git said so when we last wrote it."""
+    """Whether git said so of it when we last wrote it."""
     inherited: bool = False
     """Whether it was taken over with whatever secret it had, and none has been sent since."""
 
@@ -103,7 +103,7 @@ def _touched(truth: Truth, deed: Deed) -> Truth:
     if deed.what in {"creates", "replaces"}:
         return truth._replace(author="a person")
     if deed.what == "deletes":
-        return truth._replace(author="nobody")
+        return truth._replace(author="nobody", protect=False)
     hidden = deed.what == "edits" and truth.author == "the tool" and truth.unfinished
     return truth._replace(author="both") if hidden else truth
 
@@ -146,15 +146,19 @@ class Telling:
         return None if wish is None or wish.absent else wish
 
     def _begun(self, at: int, truth: Truth, row: Row | None) -> Truth:
-        """What looked like ours when it was planned is taken for it, and from here on known by its looks."""
+        """What looked like ours when it was planned is taken for it, and from here on known by its looks.
+
+        So is what git has caught up with: a person's own that an update leaves as it is in all that is shown.
+        """
         action, wish, planned = self.trace.action(at), self._wish(at), self.before.rows[at]
         if action is None or action.only_ledger:
             return truth
         edited = row is not None and row.shown not in truth.ours
+        known = truth.ours | ({wish.shown} if wish and action is Action.UPDATE else set())
         hides = edited and truth.author == "the tool" and action in {Action.DELETE, Action.REPLACE}
         return truth._replace(
             author="both" if hides else truth.author,
-            wrote=planned.shown if planned and planned.shown in truth.ours else truth.wrote,
+            wrote=planned.shown if planned and planned.shown in known else truth.wrote,
             meant=wish.shown if wish else truth.meant,
             unfinished=True,
             leaving=action is Action.DELETE,
@@ -188,16 +192,17 @@ class Telling:
         return Truth("the tool", wish.shown, protect=wish.protect, inherited=inherited)
 
     def _is_as_meant(self, at: int, row: Row | None) -> bool:
-        """Whether all that can be seen is as it was meant, and the tool has looked."""
+        """Whether what everybody sees is as it was meant, and the tool has looked at all that it sent."""
         wish = self._wish(at)
-        if self.trace.action(at) is not Action.ADOPT and (
-            not self.trace.looked or at in self.trace.remaining
-        ):
+        if not self._is_verified(at):
             return False
         if wish is None or row is None:
             return wish is None and row is None
-        hidden = not self.world.shows_secrets or wish.version in {row.secret, UNKNOWN}
-        return row.shown == wish.shown and (hidden or self.trace.action(at) is Action.ADOPT)
+        return row.shown == wish.shown
+
+    def _is_verified(self, at: int) -> bool:
+        """Whether the tool has looked and found nothing left to do, if there was anything to see."""
+        return self.trace.action(at) is Action.ADOPT or (self.trace.looked and at not in self.trace.remaining)
 
     def _judged(self, step: Step, state: State) -> Iterator[Fact]:
         """What a call has done that it must not, told from the state before it."""
