@@ -128,8 +128,8 @@ def test_a_changed_leaf_of_a_json_value_is_named_alone(tool: Tool) -> None:
     tool.declare(**manifest(variables={"etl_config": changed}))
     (change,) = tool.json("plan", "--kind", "variable").environment["changes"]
     assert change["fields"] == [
-        {"path": ["value", "retries"], "before": 2, "after": 3, "secret": False},
         {"path": ["value", "hosts", 1], "before": "b", "after": "c", "secret": False},
+        {"path": ["value", "retries"], "before": 2, "after": 3, "secret": False},
     ]
 
 
