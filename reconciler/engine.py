@@ -16,7 +16,7 @@ from reconciler.manifests import Environment
 from reconciler.model import Key, State, secrets_in
 from reconciler.permit import Permit
 from reconciler.plan import Plan
-from reconciler.rate import pacer
+from reconciler.rate import RateLimit
 from reconciler.records import Marker
 from reconciler.retry import Patience
 from reconciler.secrets import Secrets
@@ -163,7 +163,7 @@ def _ruled(comparison: Comparison) -> dict[Key, Origin | None]:
 
 
 def _reached(environment: Environment, backend: Backend, rate: float | None, run: Run) -> Airflow:
-    session = Session(backend, pacer(environment.rate_limit or rate), run.observe, run.patience)
+    session = Session(backend, RateLimit(environment.rate_limit or rate), run.observe, run.patience)
     return Airflow(session, identify(session))
 
 

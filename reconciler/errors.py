@@ -13,6 +13,7 @@ ReconcilerError                 1   usage, files, credentials, server
 │   ├── Overtaken               1   somebody changed the resource since the plan was made
 │   ├── NotApplied              1   the answer is 2xx and shows something else than was sent
 │   ├── ServerFailed            1   5xx: whether the call was executed is unknown
+│   │   └── ServiceFailed       1   what stands before Airflow failed, or gave up an answer
 │   └── BadAnswer               1   not JSON, cut short, not the documented shape
 │       └── Inconsistent        1   pages of a listing that contradict each other
 ├── Refused                     3   the program declines to act
@@ -121,6 +122,10 @@ class ServerFailed(AirflowError):
     """The server failed; whether the call was executed is unknown."""
 
     executed = None
+
+
+class ServiceFailed(ServerFailed):
+    """What stands before Airflow failed, as it also does where an answer is too large or too slow."""
 
 
 class BadAnswer(AirflowError):

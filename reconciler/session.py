@@ -1,5 +1,6 @@
 """One environment being talked to: every call counted, paced, observed, and its answer judged."""
 
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -15,16 +16,18 @@ from reconciler.errors import (
     Exhausted,
     Rejected,
     ServerFailed,
+    ServiceFailed,
     Throttled,
 )
 from reconciler.model import Key, secrets_in
+from reconciler.rate import RateLimit
 from reconciler.retry import Fate, Patience, Purpose, fate
 
 HTTP_OK, HTTP_MULTIPLE, HTTP_UNAUTHORISED, HTTP_FORBIDDEN, HTTP_NOT_FOUND = 200, 300, 401, 403, 404
-HTTP_TOO_MANY, HTTP_SERVER_ERROR = 429, 500
+HTTP_TOO_MANY, HTTP_SERVER_ERROR, HTTP_TOO_SLOW = 429, 500, 504
 
 MOST_LOST = 10
-"""Calls in a row that may come to nothing before the run gives up."""
+"""Calls in a row that may come to nothing before the run gives up; of reads, each of those side by side."""
 
 LONGEST_DETAIL = 300
 """Characters of a server's own explanation that are passed on."""
@@ -48,12 +51,12 @@ class Call:
 class Session:
     """Sends requests through a backend below its REST root.
 
-    ``pace`` waits for the next free slot of the rate limit; ``observe`` is told of every call; ``patience``
-    ends the run in time.
+    ``limit`` is the environment's rate; ``observe`` is told of every call, one at a time; ``patience`` ends
+    the run in time. Threads may share a session.
     """
 
     backend: Backend
-    pace: Callable[[], None] = lambda: None
+    limit: RateLimit = field(default_factory=RateLimit)
     observe: Callable[[Call], None] = lambda _call: None
     patience: Patience = field(default_factory=Patience)
     root: str = ""
@@ -64,6 +67,7 @@ class Session:
     lost: int = field(default=0, init=False)
     """Calls in a row of which nobody knows what became."""
     _failures: Counter[tuple[str, str, Key | None]] = field(default_factory=Counter, init=False)
+    _lock: threading.RLock = field(default_factory=threading.RLock, init=False)
 
     def ask(self, request: Request, key: Key | None = None) -> Response:
         """The answer to a read, tried again as long as that makes sense; raises as ``send``."""
@@ -75,34 +79,39 @@ class Session:
         ``key`` is what the request is about, for the log; its id is empty where it is about a whole kind.
         Raises Exhausted where the run's time is over, or too many calls in a row came to nothing.
         """
-        self._check_hope()
+        self._check_hope(1 if request.method != "GET" else self.backend.at_once)
         try:
             answer = self._exchanged(request, key, fields)
         except AirflowError as error:
+            if isinstance(error, Throttled):
+                self.limit.throttled()
             self._note(request, took_effect=error.executed is not False, lost=fate(error) is Fate.UNKNOWN)
-            self._failures[request.method, request.path, key] += 1
+            with self._lock:
+                self._failures[request.method, request.path, key] += 1
             raise
         except Exception:
             self._note(request, took_effect=True, lost=True)
             raise
+        self.limit.answered()
         self._note(request, took_effect=answer.status != HTTP_NOT_FOUND, lost=False)
-        self._failures.pop((request.method, request.path, key), None)
+        with self._lock:
+            self._failures.pop((request.method, request.path, key), None)
         return answer
 
-    def _check_hope(self) -> None:
+    def _check_hope(self, at_once: int) -> None:
         if self.patience.is_over:
             raise Exhausted("the run's time is over; run again, or raise --deadline")
-        if self.lost >= MOST_LOST:
+        if self.lost >= MOST_LOST * at_once:
             raise Exhausted(f"{self.lost} calls in a row came to nothing; run again when the server is well")
 
     def _note(self, request: Request, *, took_effect: bool, lost: bool) -> None:
-        self.effects += took_effect and request.method != "GET"
-        self.lost = self.lost + 1 if lost else 0
+        with self._lock:
+            self.effects += took_effect and request.method != "GET"
+            self.lost = self.lost + 1 if lost else 0
 
     def _exchanged(self, request: Request, key: Key | None, fields: tuple[str, ...]) -> Response:
-        self.pace()
-        self._count(request)
-        attempt = self._failures[request.method, request.path, key] + 1
+        self.limit.wait()
+        attempt = self._counted(request, key)
         started = time.monotonic()
         status = None
         try:
@@ -112,14 +121,16 @@ class Session:
             elapsed = (time.monotonic() - started) * 1000
             kind, id_ = key or (None, None)
             call = Call(request.method, request.path, kind, id_ or None, fields, status, elapsed, attempt)
-            self.observe(call)
+            with self._lock:
+                self.observe(call)
         return judged(request, response)
 
-    def _count(self, request: Request) -> None:
-        if request.method == "GET":
-            self.reads += 1
-        else:
-            self.writes += 1
+    def _counted(self, request: Request, key: Key | None) -> int:
+        """The number of this attempt, itself counted."""
+        with self._lock:
+            self.reads += request.method == "GET"
+            self.writes += request.method != "GET"
+            return self._failures[request.method, request.path, key] + 1
 
 
 def _below(root: str, request: Request) -> Request:
@@ -167,7 +178,8 @@ def judged(request: Request, response: Response) -> Response:
     if status == HTTP_TOO_MANY:
         raise Throttled(f"{what} answered 429{said}; lower rate_limit or try again later")
     if status >= HTTP_SERVER_ERROR:
-        raise ServerFailed(f"{what} answered {status}{said}{_likely_cause(request)}")
+        failure = ServiceFailed if status == HTTP_TOO_SLOW else ServerFailed
+        raise failure(f"{what} answered {status}{said}{_likely_cause(request)}")
     raise Rejected(f"{what} answered {status}{said}", status)
 
 

@@ -9,6 +9,10 @@ Method = Literal["GET", "POST", "PATCH", "DELETE"]
 PATH_LIMIT = 64
 """The longest ``Path`` that InvokeRestApi takes (Amazon MWAA API reference), counted as it is sent."""
 
+AT_ONCE = 8
+"""Requests under way at one time where a network is between: at a quota of ten a second they fill it up to
+answers of 0.8 seconds, and a web server's few workers are not flooded."""
+
 
 @dataclass(frozen=True)
 class Request:
@@ -52,6 +56,10 @@ class Backend(Protocol):
     @property
     def path_limit(self) -> int | None:
         """The longest path the environment takes, in characters as sent."""
+
+    @property
+    def at_once(self) -> int:
+        """How many requests may be under way at one time; more than one takes a ``send`` for threads."""
 
     def send(self, request: Request) -> Response:
         """One request, once: retries belong to the caller."""

@@ -1,12 +1,13 @@
 """An Airflow web server reached directly over HTTP."""
 
 import json
+import threading
 from typing import Any
 from urllib.parse import urlencode
 
 import urllib3
 
-from reconciler.backends import NotJson, Request, Response, wire
+from reconciler.backends import AT_ONCE, NotJson, Request, Response, wire
 from reconciler.errors import AccessDenied, AirflowError, BadAnswer, Unreachable, why_unreachable
 from reconciler.model import Secret
 from reconciler.targets import HttpTarget
@@ -29,12 +30,14 @@ class HttpBackend:
     """
 
     path_limit = None
+    at_once = AT_ONCE
 
     def __init__(self, target: HttpTarget) -> None:
         self._target = target
         self.roots = ROOTS[target.airflow]
-        self._pool = urllib3.PoolManager(timeout=TIMEOUT, retries=False)
+        self._pool = urllib3.PoolManager(timeout=TIMEOUT, retries=False, maxsize=AT_ONCE)
         self._token = target.token
+        self._signing_in = threading.Lock()
 
     def send(self, request: Request) -> Response:
         """What Airflow answered; raises Unreachable if nothing did."""
@@ -58,7 +61,8 @@ class HttpBackend:
 
     def _credentials(self, path: str) -> dict[str, str]:
         if path.startswith("/api/v2") and not path.endswith("/version"):
-            self._sign_in()
+            with self._signing_in:
+                self._sign_in()
         if self._token is not None:
             return {"Authorization": f"Bearer {wire.encode(self._token)}"}
         if self._target.username is not None and path.startswith("/api/v1"):

@@ -6,14 +6,14 @@ from botocore import exceptions as aws
 from botocore.parsers import ResponseParserError
 
 from reconciler import amazon
-from reconciler.backends import PATH_LIMIT, NotJson, Request, Response, wire
+from reconciler.backends import AT_ONCE, PATH_LIMIT, NotJson, Request, Response, wire
 from reconciler.errors import (
     AccessDenied,
     AirflowError,
     BadAnswer,
     EnvironmentNotFound,
     Rejected,
-    ServerFailed,
+    ServiceFailed,
     Throttled,
     Unreachable,
     WrongAccount,
@@ -31,6 +31,7 @@ class MwaaBackend:
 
     roots = ("",)
     path_limit = PATH_LIMIT
+    at_once = AT_ONCE
 
     def __init__(self, target: MwaaTarget) -> None:
         self._target = target
@@ -115,7 +116,7 @@ def _service_error(error: aws.ClientError, target: str, *, quiet: bool) -> Airfl
     if refusal.code == "ResourceNotFoundException" or refusal.status == 404:  # noqa: PLR2004 - HTTP's own
         return EnvironmentNotFound(f"AWS knows no environment {target}: {said}")
     if refusal.status >= 500 or refusal.code in FAILURES:  # noqa: PLR2004 - HTTP's own
-        return ServerFailed(f"{target}: AWS answered {refusal.code}")
+        return ServiceFailed(f"{target}: AWS answered {refusal.code}")
     told = "" if quiet else f": {said}"
     return Rejected(f"{target}: AWS answered {refusal.code}{told}", refusal.status)
 

@@ -21,6 +21,11 @@ class ReadOnly:
         """As the backend below."""
         return self.backend.path_limit
 
+    @property
+    def at_once(self) -> int:
+        """As the backend below."""
+        return self.backend.at_once
+
     def send(self, request: Request) -> Response:
         """The answer to a GET."""
         if request.method != "GET":

@@ -1,10 +1,10 @@
 """How Airflow 2 (v1) and Airflow 3 (v2) want to be asked, and what their answers mean."""
 
-from reconciler.dialects.base import Dialect, Page, path_of
+from reconciler.dialects.base import CLAMPED_PAGE, FIRST_PAGE, Dialect, Page, path_of
 from reconciler.dialects.v1 import V1
 from reconciler.dialects.v2 import V2
 
-__all__ = ["Dialect", "Page", "dialect_for", "path_of"]
+__all__ = ["CLAMPED_PAGE", "FIRST_PAGE", "Dialect", "Page", "dialect_for", "path_of"]
 
 
 def dialect_for(version: str, path_limit: int | None) -> Dialect | None:

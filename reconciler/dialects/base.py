@@ -45,9 +45,9 @@ class Dialect(ABC):
         """Whether the id is short enough to stand in a path."""
         return self.path_limit is None or len(path_of(key)) <= self.path_limit
 
-    def list_request(self, kind: Kind, offset: int) -> Request:
-        """A page of ``kind`` from ``offset``, in the stable order of its ids."""
-        query = {"limit": str(FIRST_PAGE), "offset": str(offset), "order_by": kind.id_field}
+    def list_request(self, kind: Kind, offset: int, limit: int = FIRST_PAGE) -> Request:
+        """A page of at most ``limit`` rows of ``kind`` from ``offset``, in the stable order of its ids."""
+        query = {"limit": str(limit), "offset": str(offset), "order_by": kind.id_field}
         return Request("GET", f"/{kind.collection}", query)
 
     def get_request(self, key: Key) -> Request:

@@ -34,6 +34,7 @@ class Emulator:
 
     roots = ("",)
     path_limit = PATH_LIMIT
+    at_once = 1
 
     def __init__(self, file: Path | None, version: str, *, enforce_path_limit: bool = False) -> None:
         if version not in PERSONALITIES:

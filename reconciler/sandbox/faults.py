@@ -16,7 +16,7 @@ from reconciler.errors import (
     BadAnswer,
     EnvironmentNotFound,
     Rejected,
-    ServerFailed,
+    ServiceFailed,
     Throttled,
     Unreachable,
     UsageError,
@@ -145,6 +145,11 @@ class Faulty:
         return self._backend.path_limit
 
     @property
+    def at_once(self) -> int:
+        """One: faults are told by the number of the call."""
+        return 1
+
+    @property
     def calls(self) -> int:
         """How many calls have come so far."""
         return self._script.calls
@@ -184,8 +189,8 @@ _rejected = functools.partial(Rejected, status=400)
 
 _ERRORS: dict[str | None, Callable[[str], AirflowError]] = {
     None: Throttled,
-    "InternalServerException": ServerFailed,
-    "RestApiServerException": ServerFailed,
+    "InternalServerException": ServiceFailed,
+    "RestApiServerException": ServiceFailed,
     "RestApiClientException": _rejected,
     "AccessDeniedException": AccessDenied,
     "ExpiredTokenException": AccessDenied,

@@ -36,6 +36,7 @@ class Upstream:
     """Sends requests to an Airflow web server for hours: it signs in again when the token has expired."""
 
     path_limit = None
+    at_once = 1
 
     def __init__(self, target: HttpTarget) -> None:
         self._target = target

@@ -32,7 +32,7 @@ class Echoing:
 
     def __init__(self, backend: Backend, status: int, wrap: Callable[[Any], Any]) -> None:
         self._backend, self._status, self._wrap = backend, status, wrap
-        self.roots, self.path_limit = backend.roots, backend.path_limit
+        self.roots, self.path_limit, self.at_once = backend.roots, backend.path_limit, 1
 
     def send(self, request: Request) -> Response:
         if request.method == "GET":
@@ -136,7 +136,7 @@ def test_a_secret_written_in_clear_is_refused_without_being_quoted(watch: Watch,
 @pytest.mark.parametrize("secret", SECRETS)
 def test_a_mistake_in_the_program_shows_no_secret(watch: Watch, secret: str) -> None:
     class Broken:
-        roots, path_limit = ("",), 64
+        roots, path_limit, at_once = ("",), 64, 1
 
         def send(self, request: Request) -> Response:
             raise RuntimeError(secret, wire.encode(request.body))

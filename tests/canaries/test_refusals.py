@@ -134,7 +134,7 @@ class Answering:
 
     def __init__(self, backend: Backend, bend: Callable[[Any], Any]) -> None:
         self._backend, self._bend = backend, bend
-        self.roots, self.path_limit = backend.roots, backend.path_limit
+        self.roots, self.path_limit, self.at_once = backend.roots, backend.path_limit, 1
 
     def send(self, request: Request) -> Response:
         answer = self._backend.send(request)
@@ -186,7 +186,7 @@ class Interrupting:
 
     def __init__(self, backend: Backend, at: int, what: signal.Signals | None) -> None:
         self._backend, self._left, self._what = backend, at, what
-        self.roots, self.path_limit = backend.roots, backend.path_limit
+        self.roots, self.path_limit, self.at_once = backend.roots, backend.path_limit, 1
 
     def send(self, request: Request) -> Response:
         self._left -= 1

@@ -58,6 +58,7 @@ class Respelled:
     backend: Backend
     roots = ("",)
     path_limit = None
+    at_once = 1
 
     def send(self, request: Request) -> Response:
         query, body = _respelled([dict(request.query), request.body], "zq-", "zg-")
@@ -78,6 +79,7 @@ class Exchangeable:
 
     roots = ("",)
     path_limit = None
+    at_once = 1
     behind: Backend
 
     def put(self, backend: Backend) -> None:

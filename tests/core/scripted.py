@@ -22,6 +22,7 @@ class Scripted:
     requests: list[Request] = field(default_factory=list)
     roots: tuple[str, ...] = ("",)
     path_limit: int | None = 64
+    at_once: int = 1
 
     def send(self, request: Request) -> Response:
         wire.encode(request.body)

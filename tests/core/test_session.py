@@ -13,6 +13,7 @@ from reconciler.errors import (
     Unreachable,
 )
 from reconciler.model import JsonText, Key, Secret
+from reconciler.rate import RateLimit
 from reconciler.session import Call, Session, explain, identify, judged
 from tests.core.samples import CANARY
 from tests.core.scripted import IMPATIENT, Scripted, gone, ok
@@ -131,16 +132,17 @@ def test_a_refusal_is_explained_by_titles_places_and_reasons(body: Any, quiet: b
 
 
 def test_every_call_is_paced_counted_and_observed_without_values() -> None:
-    paced: list[int] = []
+    paced: list[float] = []
     calls: list[Call] = []
     backend = Scripted([ok(), gone(), Response(500), Unreachable("no")])
-    session = Session(backend, lambda: paced.append(1), calls.append, root="/api/v2")
+    limit = RateLimit(0.5, lambda: 0.0, paced.append)
+    session = Session(backend, limit, calls.append, root="/api/v2")
     session.send(PATCH, Key("variable", "a"), ("value",))
     session.send(GET, Key("variable", "a"))
     for error in (ServerFailed, Unreachable):
         with pytest.raises(error):
             session.send(Request("DELETE", "/pools/p"))
-    assert (session.reads, session.writes, len(paced)) == (1, 3, 4)
+    assert (session.reads, session.writes, len(paced)) == (1, 3, 3)
     assert [call.status for call in calls] == [200, 404, 500, None]
     assert (calls[0].method, calls[0].path, calls[0].kind, calls[0].id, calls[0].fields) == (
         "PATCH",

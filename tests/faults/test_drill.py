@@ -270,6 +270,7 @@ class Twice:
     path: str
     roots = ("",)
     path_limit = 64
+    at_once = 1
 
     def send(self, request: Request) -> Response:
         answer = self.backend.send(request)
@@ -365,6 +366,7 @@ class Moving:
     pages: int = 0
     roots = ("",)
     path_limit = 64
+    at_once = 1
 
     def send(self, request: Request) -> Response:
         if (request.method, request.path) == ("GET", "/variables"):

@@ -94,6 +94,10 @@ class InTurn:
     def path_limit(self) -> int | None:
         return self.backend.path_limit
 
+    @property
+    def at_once(self) -> int:
+        return 1
+
     def send(self, request: Request) -> Response:
         self.turns.pause(f"{request.method} {request.path}")
         return self.backend.send(request)

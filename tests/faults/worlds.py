@@ -92,6 +92,10 @@ class Watched:
     def path_limit(self) -> int | None:
         return self.airflow.path_limit
 
+    @property
+    def at_once(self) -> int:
+        return 1
+
     def send(self, request: Request) -> Response:
         if request.method == "GET":
             return self.airflow.send(request)
@@ -138,6 +142,10 @@ class Noted:
     @property
     def path_limit(self) -> int | None:
         return self.backend.path_limit
+
+    @property
+    def at_once(self) -> int:
+        return 1
 
     def send(self, request: Request) -> Response:
         try:

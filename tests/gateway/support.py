@@ -30,6 +30,7 @@ class Scripted:
     version: str = "3.3.2"
     roots: tuple[str, ...] = ("",)
     path_limit: int | None = None
+    at_once: int = 1
     requests: list[Request] = field(default_factory=list)
 
     def send(self, request: Request) -> Response:

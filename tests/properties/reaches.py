@@ -33,6 +33,10 @@ class Between:
     def path_limit(self) -> int | None:
         return self.backend.path_limit
 
+    @property
+    def at_once(self) -> int:
+        return 1
+
     def send(self, request: Request) -> Response:
         return self.backend.send(request)
 

@@ -211,6 +211,10 @@ class Recording:
     def path_limit(self) -> int | None:
         return self.backend.path_limit
 
+    @property
+    def at_once(self) -> int:
+        return 1
+
     def send(self, request: Request) -> Response:
         self.requests.append(request)
         return self.backend.send(request)

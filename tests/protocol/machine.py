@@ -146,6 +146,7 @@ class Airflow:
     writes: int = 0
     roots: tuple[str, ...] = ("",)
     path_limit: int | None = None
+    at_once: int = 1
 
     def __post_init__(self) -> None:
         self._emulator = Emulator(None, self.world.airflow)

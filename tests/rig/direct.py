@@ -20,6 +20,7 @@ class Direct:
 
     roots = ("",)
     path_limit = None
+    at_once = 1
 
     def __init__(self, server: Server) -> None:
         self._headers = {"Accept": "application/json"}

@@ -44,6 +44,7 @@ class Recording:
     """A server below a root of its own that remembers what it was asked."""
 
     path_limit = None
+    at_once = 1
 
     def __init__(self, version: str, root: str = "/api/v1") -> None:
         self.roots = ("/api/v2", "/api/v1")

@@ -13,7 +13,7 @@ from reconciler.errors import (
     BadAnswer,
     EnvironmentNotFound,
     Rejected,
-    ServerFailed,
+    ServiceFailed,
     Throttled,
     Unreachable,
 )
@@ -34,7 +34,7 @@ from tests.sandbox.support import emulator, get, variable
         ("truncate", BadAnswer, True),
         ("truncate:3", BadAnswer, True),
         ("expire", AccessDenied, False),
-        ("error:InternalServerException", ServerFailed, False),
+        ("error:InternalServerException", ServiceFailed, False),
     ],
 )
 def test_a_call_without_an_answer_is_the_error_of_a_real_backend(
@@ -104,7 +104,7 @@ def test_every_kind_of_service_error_is_among_them() -> None:
         with pytest.raises(AirflowError) as injected:
             create(faulty(emulator(), f"1=error:{error}"))
         found.add(type(injected.value))
-    assert found >= {AccessDenied, Throttled, EnvironmentNotFound, ServerFailed, Rejected}
+    assert found >= {AccessDenied, Throttled, EnvironmentNotFound, ServiceFailed, Rejected}
 
 
 def test_credentials_that_have_expired_do_not_come_back() -> None:
