@@ -1,8 +1,9 @@
 """One Airflow: its live state, read as a whole or one resource at a time."""
 
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from typing import TypeVar
 
 from reconciler.abreast import abreast
@@ -112,17 +113,21 @@ class Airflow:
 
     def _paged(self, kinds: tuple[Kind, ...]) -> list[_Pages]:
         """All pages of each listing: the first ones say how many there are, and of which size."""
-        firsts = self._abreast([partial(self._first, kind, FIRST_PAGE) for kind in kinds])
-        parts = [
-            (number, partial(self._part, kinds[number], offset, size))
-            for number, first in enumerate(firsts)
-            if isinstance(first, Page) and (size := len(first.rows))
-            for offset in range(size, first.total, size)
+        pages: list[_Pages] = [
+            [first] for first in self._abreast([partial(self._first, kind, FIRST_PAGE) for kind in kinds])
         ]
-        rests = self._abreast([part for _, part in parts])
-        pages: list[_Pages] = [[first] for first in firsts]
-        for (number, _), rest in zip(parts, rests, strict=True):
-            pages[number] += rest
+        parts = (
+            (found, partial(self._part, kind, offset, size))
+            for kind, found in zip(kinds, pages, strict=True)
+            for size, total in _sizes(found[0])
+            for offset in range(size, total, size)
+            if _is_filled(found[-1])
+        )
+        wave = self.session.backend.at_once
+        while now := list(islice(parts, wave)):
+            for (found, _), rest in zip(now, self._abreast([part for _, part in now]), strict=True):
+                found.extend(rest)
+            wave *= 2  # an announced total may be wrong: what comes of it is seen before all is asked for
         return pages
 
     def _first(self, kind: Kind, limit: int) -> Page | Inconsistent:
@@ -170,6 +175,16 @@ def _there(request: Request, answer: Response) -> Response:
     if answer.status == HTTP_NOT_FOUND:
         raise Rejected(f"{request.method} {request.path} answered 404: it is not there", HTTP_NOT_FOUND)
     return answer
+
+
+def _sizes(first: Page | Inconsistent) -> Iterator[tuple[int, int]]:
+    """The rows of a page and of the whole listing, where the first page tells of others."""
+    if isinstance(first, Page) and first.rows:
+        yield len(first.rows), first.total
+
+
+def _is_filled(page: Page | Inconsistent) -> bool:
+    return isinstance(page, Page) and bool(page.rows)
 
 
 def _received(page: Page | Inconsistent, limit: int, offset: int) -> int:

@@ -1,6 +1,6 @@
 """Carries a plan out: secrets first, then the ledger, the calls, a look at the result, the ledger again."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -148,8 +148,18 @@ def apply_plan(application: Application, lease: Lease, stopped: Callable[[], boo
     started = planned.kept and keeper.write(
         planned.kept, begun(planned.kept.ledger, intended, lease, application.known())
     )
-    writer = Writer(planned.airflow, application.desired, comparison.current, comparison.fingerprint, stopped)
-    outcomes = tuple(writer.carry_out(application.changes))
+    writer = Writer(
+        planned.airflow,
+        application.desired,
+        comparison.current,
+        comparison.fingerprint,
+        planned.listings,
+        stopped,
+    )
+    place = {change.key: number for number, change in enumerate(application.changes)}
+    outcomes = tuple(
+        sorted(writer.carry_out(application.changes), key=lambda outcome: place[outcome.change.key])
+    )
     remaining, error = _verified(application, outcomes, stopped)
     if started is not None:
         error = _finish(application, started, outcomes, None if error else remaining) or error
@@ -185,10 +195,9 @@ def _verified(
 
 
 def _remaining(application: Application) -> tuple[Key, ...]:
-    writing = tuple(change for change in application.changes if not change.action.only_ledger)
-    desired, comparison = application.desired, application.planned.comparison
-    detailed = {change.key for change in writing if "extra" in _fields(desired, change.key)}
-    living = application.planned.airflow.read(forecast.touched_kinds(writing), detailed).state
+    comparison = application.planned.comparison
+    writing = [change for change in application.changes if not change.action.only_ledger]
+    living = _seen(application, writing)
     return tuple(
         change.key
         for change in writing
@@ -201,16 +210,21 @@ def _remaining(application: Application) -> tuple[Key, ...]:
     )
 
 
+def _seen(application: Application, writing: Sequence[Change]) -> State:
+    """What lives now of the kinds that were written to, in the fewest calls."""
+    planned, desired = application.planned, application.desired
+    each, kinds = forecast.verification(planned.listings, writing, desired)
+    detailed = {change.key for change in forecast.detailed(planned.airflow.dialect, writing, desired)}
+    listed = planned.airflow.read(kinds, detailed).state if kinds else {}
+    return {**listed, **planned.airflow.find_all(each)}
+
+
 def _verifiable(application: Application, change: Change) -> Resource:
     """What must live now: of what was not sent no more is asked than the plan could see."""
     planned, sent = application.planned.comparison.desired[change.key], application.desired[change.key]
     if change.action is not Action.UPDATE:
         return sent
     return replace(planned, fields={**planned.fields, **{name: sent.fields[name] for name in change.changed}})
-
-
-def _fields(desired: State, key: Key) -> Iterable[str]:
-    return desired[key].fields if key in desired else ()
 
 
 def _finish(

@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from reconciler import capacity, forecast, keeper
-from reconciler.airflow import Airflow, Reading
+from reconciler.airflow import Airflow
 from reconciler.backends import Backend
 from reconciler.comparison import Comparison
 from reconciler.drifting import drift_of
 from reconciler.errors import Inconsistent, ManifestError, Origin, Problem
+from reconciler.forecast import Listings
 from reconciler.guards import Allowed, warnings
 from reconciler.ledger import Claims, Entry, claimed
 from reconciler.manifests import Environment
@@ -65,6 +66,7 @@ class Planned:
     run: Run
     kept: keeper.Kept | None
     key: keeper.FingerprintKey | None
+    listings: Listings
 
     @property
     def drift(self) -> Plan:
@@ -104,8 +106,9 @@ def plan_environment(environment: Environment, backend: Backend, rate: float | N
         environment, selection, declared, current, claims, marker, ledger, run.resend_secrets
     )
     _check_owners(environment, kept, _ruled(comparison))
-    plan = _plan(comparison, airflow, reading, run)
-    return Planned(plan, comparison, airflow, run, kept, key)
+    listings = Listings(airflow.dialect, reading)
+    plan = _plan(comparison, airflow, listings, run)
+    return Planned(plan, comparison, airflow, run, kept, key, listings)
 
 
 def _selected(everything: Mapping[Key, T], selection: Selection) -> dict[Key, T]:
@@ -182,7 +185,7 @@ def _detailed(declared: State, entries: Mapping[Key, Entry]) -> frozenset[Key]:
     )
 
 
-def _plan(comparison: Comparison, airflow: Airflow, reading: Reading, run: Run) -> Plan:
+def _plan(comparison: Comparison, airflow: Airflow, listings: Listings, run: Run) -> Plan:
     environment, difference = comparison.environment, comparison.difference
     desired, current, dialect = comparison.desired, comparison.current, airflow.dialect
     capacity.check_changes(dialect, difference.changes, desired, current, environment)
@@ -191,8 +194,8 @@ def _plan(comparison: Comparison, airflow: Airflow, reading: Reading, run: Run) 
         target=str(environment.target),
         airflow_version=dialect.version,
         difference=difference,
-        violations=comparison.violations(reading.state, run.allowed),
-        calls=forecast.calls(airflow.session.reads, dialect, difference.changes, desired, reading),
+        violations=comparison.violations(listings.reading.state, run.allowed),
+        calls=forecast.calls(airflow.session.reads, listings, difference.changes, desired, current),
         ledger_serial=None if comparison.ledger is None else comparison.ledger.serial,
         warnings=warnings(difference.changes, desired, current),
         options=run.options,

@@ -1,47 +1,90 @@
 """How many calls an apply is going to make when nothing goes wrong."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from reconciler.airflow import Reading
+from reconciler.batches import Batch, batches
 from reconciler.dialects import Dialect
 from reconciler.kinds import BY_NAME, KINDS, Kind
-from reconciler.model import State
+from reconciler.model import Key, State
 from reconciler.plan import Action, Calls, Change
 
 
-def calls(
-    reads: int, dialect: Dialect, changes: tuple[Change, ...], desired: State, reading: Reading
-) -> Calls:
+@dataclass(frozen=True)
+class Listings:
+    """How many pages the listings of an environment have, now and after changes."""
+
+    dialect: Dialect
+    reading: Reading
+
+    def pages(self, kind: Kind, done: Sequence[Change] = ()) -> int:
+        """The calls that a listing of ``kind`` takes once ``done`` is carried out."""
+        mine = [change.action for change in done if change.key.kind == kind.name]
+        more = mine.count(Action.CREATE) - mine.count(Action.DELETE)
+        before = self.reading.totals[kind.name]
+        page = self.dialect.page_size(self.reading.first_pages[kind.name], before)
+        return max(1, -(-(before + more) // page))
+
+    def asks_each(self, kind: Kind, wanted: int, done: Sequence[Change], details: int = 0) -> bool:
+        """Whether asking for so many resources one by one takes fewer calls than listing all of them."""
+        return wanted < self.pages(kind, done) + details
+
+
+def calls(reads: int, listings: Listings, changes: Sequence[Change], desired: State, current: State) -> Calls:
     """The calls of a plan that has made ``reads``, and what an apply of it needs in all."""
-    writing = tuple(change for change in changes if not change.action.only_ledger)
-    writes = sum(len(dialect.writes(change, desired.get(change.key))) for change in writing)
-    looks = sum(_looks_first(dialect, change) for change in writing)
-    checks = sum(_verification(dialect, kind, writing, desired, reading) for kind in touched_kinds(writing))
-    return Calls(reads, reads + looks + checks, writes)
+    dialect = listings.dialect
+    writing = [change for change in changes if not change.action.only_ledger]
+    steps = batches(dialect, writing, desired, current)
+    writes = sum(_writes(dialect, step, desired) for step in steps)
+    looks = sum(_looks(listings, step, steps[:number]) for number, step in enumerate(steps))
+    each, kinds = verification(listings, writing, desired)
+    pages = sum(listings.pages(kind, writing) for kind in kinds)
+    named = {kind.name for kind in kinds}
+    details = sum(change.key.kind in named for change in detailed(dialect, writing, desired))
+    return Calls(reads, reads + looks + len(each) + pages + details, writes)
 
 
-def touched_kinds(changes: tuple[Change, ...]) -> tuple[Kind, ...]:
-    """The kinds that some change is about."""
-    names = {change.key.kind for change in changes}
-    return tuple(kind for kind in KINDS if kind.name in names)
+def verification(
+    listings: Listings, changes: Sequence[Change], desired: State
+) -> tuple[tuple[Key, ...], tuple[Kind, ...]]:
+    """What is read to see how ``changes`` have come out, ids one by one or kinds whole."""
+    each, whole = list[Key](), list[Kind]()
+    for kind in KINDS:
+        mine = [change for change in changes if change.key.kind == kind.name]
+        if not mine:
+            continue
+        details = len(detailed(listings.dialect, mine, desired))
+        if listings.asks_each(kind, len(mine), changes, details):
+            each += [change.key for change in mine]
+        else:
+            whole.append(kind)
+    return tuple(each), tuple(whole)
 
 
-def _looks_first(dialect: Dialect, change: Change) -> bool:
-    """Whether the resource is read again before the write: deletes always, upserting creates too."""
-    if change.action is Action.CREATE:
-        return dialect.upserts(BY_NAME[change.key.kind])
-    return change.action in {Action.DELETE, Action.REPLACE}
+def _writes(dialect: Dialect, batch: Batch, desired: State) -> int:
+    (change, *_) = batch.changes
+    return 1 if batch.is_shared else len(dialect.writes(change, desired.get(change.key)))
 
 
-def _verification(
-    dialect: Dialect, kind: Kind, changes: tuple[Change, ...], desired: State, reading: Reading
-) -> int:
-    """Reads that verify one kind: its pages as they will be, and details of what was touched."""
-    mine = [change for change in changes if change.key.kind == kind.name]
-    created = sum(change.action is Action.CREATE for change in mine)
-    deleted = sum(change.action is Action.DELETE for change in mine)
-    total = reading.totals[kind.name] + created - deleted
-    page = dialect.page_size(reading.first_pages[kind.name], reading.totals[kind.name])
-    details = sum(
-        change.key in desired and "extra" in desired[change.key].fields and dialect.lacks_extra(kind)
-        for change in mine
-    )
-    return max(1, -(-total // page)) + details
+def _looks(listings: Listings, batch: Batch, before: Sequence[Batch]) -> int:
+    """Reads of what lives just before a write: of deletes always, of creates that would overwrite."""
+    kind = BY_NAME[batch.kind]
+    if batch.action is Action.DELETE and batch.is_shared:
+        done = [change for one in before for change in one.changes]
+        each = listings.asks_each(kind, len(batch.changes), done)
+        return len(batch.changes) if each else listings.pages(kind, done)
+    if batch.action is Action.CREATE:
+        return int(listings.dialect.upserts(kind))
+    return int(batch.action in {Action.DELETE, Action.REPLACE})
+
+
+def detailed(dialect: Dialect, changes: Sequence[Change], desired: State) -> list[Change]:
+    """Changes whose outcome a listing does not show."""
+    return [
+        change
+        for change in changes
+        if change.key in desired
+        and "extra" in desired[change.key].fields
+        and dialect.lacks_extra(BY_NAME[change.key.kind])
+    ]

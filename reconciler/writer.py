@@ -1,12 +1,13 @@
-"""Changes carried out one by one, each answer held against the intention."""
+"""Changes carried out, each answer held against the intention, and those without one against a listing."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from reconciler.airflow import Airflow
 from reconciler.backends import Request
-from reconciler.compare import FieldChange, compare_resources, same
+from reconciler.batches import batches
+from reconciler.compare import FieldChange, compare_resources
 from reconciler.errors import (
     AccessDenied,
     AirflowError,
@@ -18,13 +19,15 @@ from reconciler.errors import (
     ServerFailed,
     Unexpected,
 )
+from reconciler.forecast import Listings
 from reconciler.kinds import BY_NAME
-from reconciler.model import Key, Resource, State, may_be_one, secrets_in
+from reconciler.model import Key, Resource, State, secrets_in
 from reconciler.plan import Action, Change
 from reconciler.report import Outcome, Result
 from reconciler.retry import Fate, Next, Purpose, fate, next_step
 from reconciler.seal import Fingerprint, seal_pair
 from reconciler.session import HTTP_NOT_FOUND
+from reconciler.together import Attempt, Together, is_as_seen
 
 T = TypeVar("T")
 
@@ -47,6 +50,7 @@ class Writer:
     desired: State
     current: State
     fingerprint: Fingerprint
+    listings: Listings
     stopped: Callable[[], bool] = lambda: False
 
     def carry_out(self, changes: Iterable[Change]) -> Iterator[Outcome]:
@@ -55,31 +59,32 @@ class Writer:
         Independent changes go on after a failure, those that delete do not, and nothing does once the
         environment has turned the credentials away.
         """
-        halted: str | None = None
-        failed = False
-        for change in changes:
-            halted = halted or ("interrupted" if self.stopped() else None)
-            skipped = halted or (AFTER_A_FAILURE if failed and change.action in DELETING else None)
-            if skipped:
-                yield Outcome(change, "skipped", skipped, attempts=0)
-                continue
-            outcome, error = self._attempt(change)
-            failed = failed or error is not None
-            halted = _halt(error)
-            yield outcome
+        course = _Course(self.stopped)
+        before: list[Change] = []
+        for batch in batches(self.airflow.dialect, tuple(changes), self.desired, self.current):
+            shared = batch.is_shared and course.obstacle(batch.changes[0]) is None
+            together = self._together.attempt(batch, before) if shared else Attempt()
+            for change in batch.changes:
+                yield together.outcome(change) or together.judged(self._tried(change, course, together))
+            before += batch.changes
 
-    def secrets_missing(self, changes: Iterable[Change]) -> tuple[str, ...]:
-        """References that some change has to send and that nobody could look up."""
-        writes = (self.airflow.dialect.writes(change, self.desired.get(change.key)) for change in changes)
-        sent = (secret for requests in writes for one in requests for secret in secrets_in(one.body))
-        return tuple(sorted({secret.ref for secret in sent if not secret.known}))
+    def _tried(self, change: Change, course: "_Course", together: Attempt) -> Outcome:
+        if obstacle := course.obstacle(change):
+            return Outcome(change, "skipped", obstacle, attempts=0)
+        outcome, error = self._attempt(change, in_doubt=change.key in together.in_doubt)
+        course.note(error)
+        return outcome
 
-    def _attempt(self, change: Change) -> tuple[Outcome, AirflowError | None]:
+    @property
+    def _together(self) -> Together:
+        return Together(self.airflow, self.desired, self.current, self.listings, self._lost)
+
+    def _attempt(self, change: Change, *, in_doubt: bool) -> tuple[Outcome, AirflowError | None]:
         session = self.airflow.session
         writes, effects = session.writes, session.effects
         error: AirflowError
         try:
-            warning = self._carry_out(change)
+            warning = self._carry_out(change, in_doubt=in_doubt)
             return Outcome(change, "done", None, session.writes - writes, warning), None
         except AirflowError as caught:
             error = caught
@@ -88,10 +93,10 @@ class Writer:
         result: Result = "refused" if session.effects == effects else "unknown"
         return Outcome(change, result, str(error), session.writes - writes), error
 
-    def _carry_out(self, change: Change) -> str | None:
+    def _carry_out(self, change: Change, *, in_doubt: bool) -> str | None:
         match change.action:
             case Action.CREATE:
-                return self._create(change)
+                return self._create(change, in_doubt=in_doubt)
             case Action.UPDATE:
                 return self._update(change)
             case Action.REPLACE:
@@ -102,20 +107,19 @@ class Writer:
                 """Airflow is left alone."""
         return None
 
-    def _create(self, change: Change) -> str | None:
+    def _create(self, change: Change, *, in_doubt: bool = False) -> str | None:
         key = change.key
         if self.airflow.dialect.upserts(BY_NAME[key.kind]) and self.airflow.find(key) is not None:
             raise Overtaken(f"{key} has appeared since the plan was made")
         desired = self.desired[key]
-        in_doubt: list[AirflowError] = []
 
         def create_once() -> str | None:
+            nonlocal in_doubt
             try:
                 return self._create_once(desired)
             except AirflowError as error:
-                step = next_step(Purpose.CREATE, error, in_doubt=bool(in_doubt))
-                if fate(error) is Fate.UNKNOWN:
-                    in_doubt.append(error)
+                step = next_step(Purpose.CREATE, error, in_doubt=in_doubt)
+                in_doubt = in_doubt or fate(error) is Fate.UNKNOWN
                 now = self.airflow.find(key) if step is Next.LOOK else None
                 if now is None:
                     raise
@@ -268,21 +272,29 @@ class Writer:
                 yield name
 
 
+@dataclass
+class _Course:
+    """What keeps a run from going on."""
+
+    stopped: Callable[[], bool]
+    halted: str | None = None
+    failed: bool = False
+
+    def obstacle(self, change: Change) -> str | None:
+        """Why a change is not even tried, or ``None``."""
+        if self.halted is None and self.stopped():
+            self.halted = "interrupted"
+        return self.halted or (AFTER_A_FAILURE if self.failed and change.action in DELETING else None)
+
+    def note(self, error: AirflowError | None) -> None:
+        """What a change that was tried has ended in."""
+        self.failed = self.failed or error is not None
+        self.halted = self.halted or _halt(error)
+
+
 def _halt(error: AirflowError | None) -> str | None:
     """Why no further change is tried after this one, or ``None``."""
     found = next((one for one in (error, error and error.__cause__) if isinstance(one, HOPELESS)), None)
     if found is None:
         return None
     return OUT_OF_TIME if isinstance(found, Exhausted) else TURNED_AWAY
-
-
-def is_as_seen(seen: Resource, now: Resource, ignored: frozenset[str] = frozenset()) -> bool:
-    """Whether a resource still is what the plan saw, in every field that both readings show."""
-    shared = (seen.fields.keys() & now.fields.keys()) - ignored
-    return all(_looks_same(seen.fields[name], now.fields[name]) for name in shared)
-
-
-def _looks_same(seen: Any, now: Any) -> bool:
-    if isinstance(seen, str) and isinstance(now, str):
-        return may_be_one(seen, now)
-    return same(seen, now)

@@ -2,6 +2,7 @@
 
 import re
 from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 from urllib.parse import quote
@@ -9,7 +10,7 @@ from urllib.parse import quote
 from reconciler.backends import Request
 from reconciler.errors import BadAnswer
 from reconciler.kinds import BY_NAME, Kind
-from reconciler.model import JsonText, Key, Resource
+from reconciler.model import JsonText, Key, Resource, State
 from reconciler.plan import Action, Change
 
 FIRST_PAGE = 1000
@@ -17,6 +18,9 @@ FIRST_PAGE = 1000
 
 CLAMPED_PAGE = 100
 """The rows of a page on servers that clamp it."""
+
+
+Group = tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -129,6 +133,22 @@ class Dialect(ABC):
         again = (self.update_request(desired, (name,)) for name in self.forgotten(desired))
         before = (delete,) if change.action is Action.REPLACE else ()
         return (*before, self.create_request(desired), *again)
+
+    def bulk_group(self, change: Change, desired: Resource | None, current: Resource | None) -> Group | None:
+        """What changes of one kind must have in common to share a call; ``None`` for one that never may.
+
+        Airflow 2 has no call that changes many.
+        """
+        del change, desired, current
+        return None
+
+    def bulk_request(self, changes: Sequence[Change], desired: State) -> Request:
+        """The one call of changes that share it."""
+        raise NotImplementedError
+
+    def check_bulk(self, keys: Iterable[Key], body: Any) -> None:
+        """Raises Rejected or BadAnswer where the answer to a shared call tells not of success for each."""
+        raise NotImplementedError
 
     def page_size(self, rows_on_first_page: int, total: int) -> int:
         """How many rows a page holds at most, judged by the first page of a listing."""

@@ -180,7 +180,7 @@ def test_an_update_names_the_changed_fields_and_carries_what_the_version_demands
             connection(LONG, host="h"),
             ("host",),
             {"connection_id": LONG, "conn_type": "postgres", "host": "h"},
-            ["host"],
+            None,
         ),
         (
             V2_0,

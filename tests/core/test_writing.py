@@ -3,16 +3,19 @@ from typing import Any
 
 import pytest
 
-from reconciler.airflow import Airflow
+from reconciler import forecast
+from reconciler.airflow import Airflow, Reading
 from reconciler.backends import Response
 from reconciler.errors import EnvironmentNotFound, Throttled, Unreachable
+from reconciler.forecast import Listings
 from reconciler.kinds import KINDS
 from reconciler.model import MASK, Hidden, Key, Resource, Secret
 from reconciler.plan import Action, Change, Undeclared
 from reconciler.report import Outcome
 from reconciler.sandbox.emulator import Emulator
 from reconciler.session import Session, identify
-from reconciler.writer import Writer, is_as_seen
+from reconciler.together import is_as_seen
+from reconciler.writer import Writer
 from tests.core.samples import CANARY, FINGERPRINT, connection, difference, pool, state, variable
 from tests.core.scripted import Answer, Scripted, gone, ok, scripted
 
@@ -34,10 +37,18 @@ def run(
     plan = difference(
         desired, current, Undeclared({}, lambda _key: True), [one.key for one in desired] if resend else ()
     )
-    writer = Writer(airflow, state(*desired), state(*current), FINGERPRINT, stopped)
+    writer = Writer(
+        airflow, state(*desired), state(*current), FINGERPRINT, listings(airflow, current), stopped
+    )
     outcomes = list(writer.carry_out(plan.changes))
     assert backend.answers == [], "every prepared answer is asked for"
     return outcomes, backend
+
+
+def listings(airflow: Airflow, current: Collection[Resource]) -> Listings:
+    """What a reading has told of the listings in which ``current`` stood."""
+    totals = {kind.name: sum(one.key.kind == kind.name for one in current) for kind in KINDS}
+    return Listings(airflow.dialect, Reading({}, totals, totals))
 
 
 def told(outcomes: list[Outcome]) -> list[tuple[str, int]]:
@@ -403,39 +414,10 @@ def test_an_id_too_long_for_a_path_goes_through_bulk_and_its_answer_is_read(
 def test_what_concerns_only_a_ledger_sends_nothing(action: Action) -> None:
     airflow, backend = scripted("3.3.1")
     change = Change(action, Key("pool", "p"), "manifest", None, (), None, None)
-    outcomes = list(Writer(airflow, state(pool("p")), {}, FINGERPRINT).carry_out([change]))
+    writer = Writer(airflow, state(pool("p")), {}, FINGERPRINT, listings(airflow, []))
+    outcomes = list(writer.carry_out([change]))
     assert told(outcomes) == [("done", 0)]
     assert backend.requests == []
-
-
-GONE = Secret("env:GONE")
-
-
-@pytest.mark.parametrize(
-    ("desired", "current", "missing"),
-    [
-        (variable("a", GONE), None, ("env:GONE",)),
-        (variable("a", {"deep": [{"x": GONE, "y": SECRET}]}), None, ("env:GONE",)),
-        (connection("c", extra={"t": GONE}), None, ("env:GONE",)),
-        (connection("c", password=GONE), None, ("env:GONE",)),
-        (connection(LONG, extra={"t": GONE}), None, ("env:GONE",)),
-        (
-            connection("c", password="", extra={"t": GONE}),
-            connection("c", password=MASK, extra='{"t": "***"}'),
-            ("env:GONE",),
-        ),
-        (variable("a", GONE, description="new"), variable("a", MASK), ("env:GONE",)),
-        (connection("c", password=GONE, host="new"), connection("c", password=MASK), ()),
-        (variable("a", SECRET), None, ()),
-    ],
-)
-def test_secrets_that_have_to_be_sent_and_are_missing_are_known_before_any_write(
-    desired: Resource, current: Resource | None, missing: tuple[str, ...]
-) -> None:
-    airflow, _ = scripted("3.3.1")
-    changes = difference([desired], [current] if current else []).changes
-    assert changes
-    assert Writer(airflow, state(desired), {}, FINGERPRINT).secrets_missing(changes) == missing
 
 
 @pytest.mark.parametrize(
@@ -504,11 +486,13 @@ def test_what_is_written_is_read_back_as_declared_on_every_version(version: str)
     for desired in (every, other, fewer, every, []):
         current = airflow.read(KINDS, state(*desired)).state
         plan = difference(desired, current.values(), Undeclared({}, lambda _key: True))
-        writer = Writer(airflow, state(*desired), current, FINGERPRINT)
-        planned = sum(len(airflow.dialect.writes(one, writer.desired.get(one.key))) for one in plan.changes)
+        known = listings(airflow, current.values())
+        planned = forecast.calls(0, known, plan.changes, state(*desired), current)
+        writer = Writer(airflow, state(*desired), current, FINGERPRINT, known)
+        writes = airflow.session.writes
         outcomes = list(writer.carry_out(plan.changes))
         assert {(one.result, one.error, one.warning) for one in outcomes} <= {("done", None, None)}
-        assert sum(one.attempts for one in outcomes) == planned
+        assert airflow.session.writes - writes == planned.apply_write
         left = airflow.read(KINDS, state(*desired)).state
         after = difference(desired, left.values(), Undeclared({}, lambda _key: True))
         assert after.changes == ()

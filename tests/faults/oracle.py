@@ -10,6 +10,7 @@ from urllib.parse import unquote
 
 from reconciler.backends import Request, Response
 from reconciler.errors import BadAnswer, NotApplied, ServerFailed, Unreachable
+from tests.faults.modes import is_list
 from tests.faults.scenarios import COLLECTIONS, Place, Scenario
 from tests.faults.worlds import Ran, Raw, Row, Seen
 
@@ -173,30 +174,30 @@ def may_have_written(seen: Seen) -> bool:
     return seen.answer.status >= 500 or (seen.answer.status < 300 and not _failed_in_bulk(seen.answer))
 
 
-def _answered(seen: Seen) -> Place | None:
+def _answered(seen: Seen) -> frozenset[Place]:
     """What a write was about that was answered as if it had worked."""
     if seen.request.method == "GET" or seen.answer is None or seen.answer.status >= 300:
-        return None
+        return frozenset()
     return addressed(seen.request)
 
 
-def addressed(request: Request) -> Place | None:
-    """The one resource that a request is about."""
+def addressed(request: Request) -> frozenset[Place]:
+    """The resources that a request names."""
     _, collection, *rest = request.path.split("/")
     if rest:
-        return collection, unquote(rest[0])
+        return frozenset({(collection, unquote(rest[0]))})
     if request.method == "GET":
-        return next(
-            ((collection, str(term)) for name, term in request.query.items() if "_pattern" in name), None
-        )
-    body = request.body["actions"][0]["entities"][0] if "actions" in request.body else request.body
-    return collection, body if isinstance(body, str) else body[COLLECTIONS[collection]]
+        terms = (str(term) for name, term in request.query.items() if "_pattern" in name)
+        return frozenset((collection, term) for term in terms)
+    bodies = request.body["actions"][0]["entities"] if "actions" in request.body else [request.body]
+    ids = (body if isinstance(body, str) else body[COLLECTIONS[collection]] for body in bodies)
+    return frozenset((collection, id_) for id_ in ids)
 
 
 def _is_told_gone(place: Place, ran: Ran) -> bool:
     """Whether Airflow has said of one resource that it is not there."""
     return any(
-        seen.answer and seen.answer.status == 404 and addressed(seen.request) == place for seen in ran.calls
+        seen.answer and seen.answer.status == 404 and place in addressed(seen.request) for seen in ran.calls
     )
 
 
@@ -206,7 +207,7 @@ def _knows_better(place: Place, ran: Ran) -> bool:
     if not listed or ran.theirs[place] <= listed[0]:
         return False
     later = ran.calls[ran.theirs[place] :]
-    about = [seen for seen in later if seen.answer and addressed(seen.request) == place]
+    about = [seen for seen in later if seen.answer and place in addressed(seen.request)]
     return any(
         first.request.method == "GET" and first.answer.status == 200 and _is_final(second)
         for first, second in itertools.pairwise(about)
@@ -218,14 +219,15 @@ def _rash(ran: Ran, major: int) -> Iterator[str]:
     """What was made without a look: again, or where Airflow 2 would put it in the place of another."""
     last: dict[Place, Seen] = {}
     for seen in ran.calls:
-        place = addressed(seen.request)
-        before = last.get(place) if place else None
-        if before and _makes(before) and _makes(seen) and may_have_written(before):
-            yield f"{place} was made again without a look"
-        if seen.request.path == "/variables" and _makes(seen) and major == 2 and before is None:
-            yield f"{place} was made without a look"
-        if place:
+        for place in addressed(seen.request):
+            before = last.get(place)
+            if before and _makes(before) and _makes(seen) and may_have_written(before):
+                yield f"{place} was made again without a look"
+            if seen.request.path == "/variables" and _makes(seen) and major == 2 and before is None:
+                yield f"{place} was made without a look"
             last[place] = seen
+        if is_list(seen.request):
+            last |= {place: seen for place in last if seen.request.path == f"/{place[0]}"}
 
 
 def _makes(seen: Seen) -> bool:
@@ -235,7 +237,7 @@ def _makes(seen: Seen) -> bool:
 
 def _is_final(seen: Seen) -> bool:
     """Whether a call has made or deleted something."""
-    if _answered(seen) is None:
+    if not _answered(seen):
         return False
     body = seen.request.body or {}
     action = body["actions"][0]["action"] if "actions" in body else seen.request.method
@@ -283,7 +285,7 @@ class After:
 
     def _visible(self, ran: Ran) -> list[Difference]:
         """What is not as it should be, and not only out of the program's sight."""
-        blind = ran.theirs.keys() | {place for seen in ran.calls if (place := _answered(seen))}
+        blind = ran.theirs.keys() | {place for seen in ran.calls for place in _answered(seen)}
         unseen = {place for place in ran.theirs if not _is_shown(place, ran)}
         return [
             miss

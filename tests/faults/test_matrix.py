@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler import retry
+from reconciler import batches, retry
 from reconciler.backends import Request
 from reconciler.sandbox.faults import Fault, parse_fault
 from reconciler.stores.file import FileStore
@@ -19,13 +19,27 @@ from tests.faults.stores import Clock
 from tests.faults.tally import MATRIX
 from tests.faults.worlds import KEY, Stage, stage
 
-VERSIONS = {"v1": "2.11.2", "v2": "3.3.1"}
-PLACES = [(name, dialect) for dialect, version in VERSIONS.items() for name in names(int(version[0]))]
-SMALL = {("create", "v2"), ("delete", "v1")}
+VERSIONS = {"v1": "2.11.2", "v2": "3.3.1", "shared": "3.2.1", "shared, unmasked": "3.0.6"}
+"""Dialects, two of them with calls that two changes share already: with releases of their own, since what is
+asked for without a fault is remembered by release."""
+SHARED = ("delete", "mixed", "many")
+PLACES = [
+    (name, dialect)
+    for dialect, version in VERSIONS.items()
+    for name in names(int(version[0]))
+    if "shared" not in dialect or name in SHARED
+]
+SMALL = {("create", "v2"), ("delete", "v1"), ("delete", "shared")}
 TELLING = {"drop_after", "status:404", "expire", "not_committed", "throttle", "eu", "what goes is changed"}
 """What is tried at every change of the program; the rest takes minutes."""
 
 Record = Callable[[str, object], None]
+
+
+@pytest.fixture(autouse=True)
+def sharing(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if "shared" in request.node.callspec.params["dialect"]:
+        monkeypatch.setattr(batches, "SHARED_FROM", 2)
 
 
 def matrix(titles: Iterable[str], places: Iterable[tuple[str, str]] = PLACES) -> pytest.MarkDecorator:

@@ -8,6 +8,9 @@ from reconciler.backends import Request
 from reconciler.model import Key
 from tests.properties.world import ID_FIELDS, KINDS
 
+LONGEST_IN_A_PATH = 51
+"""Characters of a connection's id: ``/connections/`` and it must have no more than 64."""
+
 ALIASES = {("variable", "val"): "value"}
 """How Airflow 2 calls a field in masks."""
 
@@ -42,7 +45,16 @@ def _bulk(kind: str, actions: list[dict[str, Any]]) -> Iterator[Write]:
     for action in actions:
         for entity in action["entities"]:
             id_ = entity if isinstance(entity, str) else entity[ID_FIELDS[kind]]
-            yield Write(action["action"], Key(kind, id_), _masked(kind, tuple(action.get("update_mask", ()))))
+            mask = tuple(action.get("update_mask", ()))
+            if kind == "connection" and action["action"] == "update":
+                mask = tuple(entity.keys() - {"connection_id"})
+            yield Write(action["action"], Key(kind, id_), _masked(kind, mask))
+
+
+def but_for_the_demanded(write: Write) -> Write:
+    """Bulk updates of connections have no mask that is obeyed, and their bodies must name the type."""
+    aside = {"conn_type"} if write.key.kind == "connection" and len(write.key.id) > LONGEST_IN_A_PATH else ()
+    return write._replace(fields=write.fields.difference(aside))
 
 
 def _masked(kind: str, mask: str | tuple[str, ...]) -> frozenset[str]:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import strategies as st
 
-from reconciler import compare, writer
+from reconciler import compare, together
 from reconciler.backends import Backend
 from reconciler.model import Key
 from tests.properties.reaches import Live, Tainted
@@ -40,7 +40,7 @@ def marked_texts_are_texts(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     def plainly(before: Any, after: Any) -> bool:
         return same(plain(before), plain(after))
 
-    for module in (compare, writer):
+    for module in (compare, together):
         monkeypatch.setattr(module, "same", plainly)
     return iter(())
 
