@@ -6,7 +6,7 @@ boto3 takes 0.1 s to import, so it is imported by the functions that call AWS: a
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Self
 
 from reconciler.errors import why_unreachable
@@ -98,7 +98,15 @@ def place_of(target: Target) -> Place:
 
 
 def session(place: Place) -> "boto3.Session":
-    """A session of boto3, its role assumed; raises ``failures()``, as all that calls AWS here."""
+    """A session of boto3, its role assumed; raises ``failures()``, as all that calls AWS here.
+
+    One serves all services of a place: each takes a tenth of a second and would assume the role anew.
+    """
+    return _session(replace(place, endpoint_url=None))
+
+
+@cache
+def _session(place: Place) -> "boto3.Session":
     import boto3  # noqa: PLC0415 - only where it is used
 
     own = boto3.Session(profile_name=place.profile, region_name=place.region)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]  # it has no stubs
 
-from reconciler import retry
+from reconciler import amazon, retry
 from tests.rig.airflow_server import OneAtATime, Server
 from tests.rig.versions import RELEASES
 
@@ -40,6 +40,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadScope
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tries again at once in this process: how long pauses are is proven where they are made."""
     monkeypatch.setattr(retry, "FIRST_PAUSE", 0.0)
+
+
+@pytest.fixture(autouse=True)
+def no_session_of_another_test() -> None:
+    """Sessions of boto3 remember the process environment of their test."""
+    amazon._session.cache_clear()
 
 
 @pytest.fixture(scope="session")
