@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 WHOLE := canaries faults kill properties protocol # folders of tests that try the whole program out at random or by force
 
-.PHONY: help setup demo test check mutation fix lock schemas
+.PHONY: help setup demo test check bench mutation fix lock schemas
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -27,6 +27,9 @@ check: setup ## the inner loop: format, lint, types, layers, fast tests
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/pytest -q -n 2 -m "not slow" $(WHOLE:%=--ignore=tests/%)
+
+bench: setup ## what the program costs, against goals and peers; writes benchmarks/RESULTS.md; under ten minutes
+	@PATH="$(CURDIR)/$(BIN):$$PATH" sh scripts/bench.sh $(CASES)
 
 mutation: setup ## which small changes of what guards a plan the fast tests do not notice; 20 minutes
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh scripts/mutation.sh

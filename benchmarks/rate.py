@@ -1,0 +1,99 @@
+"""B3, B4 and the timed part of B2: how much of what a server allows is used."""
+
+import tempfile
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+from benchmarks import program
+from benchmarks.calls import ISSUE, SECRET, write_secrets
+from benchmarks.manifests import Size
+from benchmarks.measure import interleaved, wall
+from benchmarks.result import Finding, at_least, at_most, exactly
+from benchmarks.stubs import Counting, Quota, Replaying, Shelf, Slow, floor
+from reconciler.backends import Backend
+from reconciler.manifests import Environment
+from reconciler.sandbox.emulator import Emulator
+
+RATE = 10.0
+"""Calls a second that MWAA grants."""
+
+LATENCY = 0.08
+"""Seconds of a call over a network."""
+
+THREADS = 8
+"""Pages that are asked for at once."""
+
+READS = Size(600, 586, 100, extras="all")
+"""On Airflow 2: a plan of 600 calls, nearly all of them for one ``extra`` each."""
+
+SECRETS = 300
+REPEATS = {"2.11.2": 1, "3.3.1": 3}
+"""How often a plan is timed: one of some seconds once."""
+
+
+def share() -> Iterator[Finding]:
+    """B3: calls of a plan of 600 ÷ those that the quota would have allowed in the same time."""
+    quota = Quota(Shelf(READS, "2.11.2"), RATE)
+    with program.environment_of(READS) as environment:
+        seconds = wall(lambda: program.plan(environment, Slow(quota, LATENCY), RATE))
+    what = f"share of the quota used by a plan of {quota.admitted} calls"
+    yield _share("B3", what, quota, seconds)
+    yield exactly("B3", "throttled answers of that plan", quota.throttled, 0)
+
+
+def _share(case: str, what: str, quota: Quota, seconds: float) -> Finding:
+    note = f" ({quota.admitted} calls in {seconds:.1f} s at {RATE:g}/s)"
+    return at_least(case, what, quota.admitted / (seconds * RATE), 0.95, note)
+
+
+def writes() -> Iterator[Finding]:
+    """B2, timed: creates with secrets, one call each, at the quota and a network's latency."""
+    quota = Quota(Emulator(None, "3.3.1"), RATE)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        program.environment_variable(SECRET, "a value that is only made up"),
+    ):
+        environment = write_secrets(Path(folder), SECRETS)
+        backend = Counting(Slow(quota, LATENCY))
+        seconds = wall(lambda: program.applied(environment, backend, RATE))
+    what = f"share of the quota used by an apply of {SECRETS} creates with secrets"
+    yield _share("B2", what, quota, seconds)
+    yield exactly("B2", "throttled answers of that apply", quota.throttled, 0)
+
+
+def latency() -> Iterator[Finding]:
+    """B4: a plan's time ÷ the least that latency, or the quota, leaves possible."""
+    with program.environment_of(ISSUE) as environment:
+        for version, repeats in REPEATS.items():
+            yield _without_quota(environment, version, repeats)
+        yield from _with_quota(environment, "3.3.1")
+
+
+def _without_quota(environment: Environment, version: str, repeats: int) -> Finding:
+    """The least there is: the calls in as few rounds as so many threads make of them; offline work aside."""
+    calls = floor(ISSUE, version)
+    waiting = -(-calls // THREADS) * LATENCY
+    known = Replaying(Shelf(ISSUE, version))
+    _planned(environment, known)
+    works = (lambda: _planned(environment, known), lambda: _planned(environment, Slow(known, LATENCY)))
+    offline, seconds = interleaved(repeats, *(partial(wall, work) for work in works))
+    note = f" (({seconds:.2f} s - {offline:.2f} s) ÷ {waiting:.2f} s of {calls} calls)"
+    what = f"(plan of 10,000/500/100 at 80 ms on {version} - offline) ÷ ⌈calls/{THREADS}⌉ of 80 ms"
+    return at_most("B4", what, (seconds - offline) / waiting, 1.15, note)
+
+
+def _planned(environment: Environment, backend: Backend, rate: float | None = None) -> None:
+    program.text(program.check_in_sync(program.plan(environment, backend, rate)))
+
+
+def _with_quota(environment: Environment, version: str) -> Iterator[Finding]:
+    quota = Quota(Replaying(Shelf(ISSUE, version)), RATE)
+    loaded = wall(lambda: program.load(environment.folder))
+    seconds = wall(lambda: _planned(environment, Slow(quota, LATENCY), RATE))
+    bound = floor(ISSUE, version) / RATE
+    note = f" ({seconds:.2f} s ÷ {bound:.1f} s)"
+    what = f"plan of 10,000/500/100 at {RATE:g} calls a second on {version} ÷ calls ÷ rate"
+    yield at_most("B4", what, seconds / bound, 1.15, note)
+    note = f" ({loaded + seconds:.2f} s ÷ {bound:.1f} s)"
+    yield at_most("B4", "the same with reading the manifests", (loaded + seconds) / bound, 1.3, note)
