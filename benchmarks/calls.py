@@ -16,7 +16,7 @@ from reconciler.sandbox.store import fresh_state, insert, write_state
 
 VERSIONS = ("2.11.2", "3.0.6", "3.3.1")
 SIZES = (100, 1_000, 10_000, 100_000)
-ISSUE = Size(10_000, 500, 100)
+LARGE = Size(10_000, 500, 100)
 TERRAFORM = Size(500, 200, 50, extras="all")
 EMULATED = 1_000
 """Up to so many resources the emulator answers; it sorts every row for every page."""
@@ -34,10 +34,10 @@ def plans() -> Iterator[Finding]:
                 found = planned_calls(environment, size, version)
                 what = f"calls of a no-change plan, {resources:,} on {version}"
                 yield exactly("B1", what, found, floor(size, version))
-    with program.environment_of(ISSUE) as environment:
+    with program.environment_of(LARGE) as environment:
         for version in VERSIONS:
-            found = planned_calls(environment, ISSUE, version)
-            yield exactly("B1", f"the same, 10,000/500/100 on {version}", found, floor(ISSUE, version))
+            found = planned_calls(environment, LARGE, version)
+            yield exactly("B1", f"the same, 10,000/500/100 on {version}", found, floor(LARGE, version))
     yield from _against_terraform()
 
 

@@ -6,12 +6,12 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks import program
-from benchmarks.calls import ISSUE, SECRET, write_secrets
+from benchmarks.calls import LARGE, SECRET, write_secrets
 from benchmarks.manifests import Size
 from benchmarks.measure import interleaved, wall
 from benchmarks.result import Finding, at_least, at_most, exactly
 from benchmarks.stubs import Counting, Quota, Replaying, Shelf, Slow, floor
-from reconciler.backends import Backend
+from reconciler.backends import AT_ONCE, Backend
 from reconciler.manifests import Environment
 from reconciler.sandbox.emulator import Emulator
 
@@ -20,9 +20,6 @@ RATE = 10.0
 
 LATENCY = 0.08
 """Seconds of a call over a network."""
-
-THREADS = 8
-"""Pages that are asked for at once."""
 
 READS = Size(600, 586, 100, extras="all")
 """On Airflow 2: a plan of 600 calls, nearly all of them for one ``extra`` each."""
@@ -64,7 +61,7 @@ def writes() -> Iterator[Finding]:
 
 def latency() -> Iterator[Finding]:
     """B4: a plan's time ÷ the least that latency, or the quota, leaves possible."""
-    with program.environment_of(ISSUE) as environment:
+    with program.environment_of(LARGE) as environment:
         for version, repeats in REPEATS.items():
             yield _without_quota(environment, version, repeats)
         yield from _with_quota(environment, "3.3.1")
@@ -72,14 +69,14 @@ def latency() -> Iterator[Finding]:
 
 def _without_quota(environment: Environment, version: str, repeats: int) -> Finding:
     """The least there is: the calls in as few rounds as so many threads make of them; offline work aside."""
-    calls = floor(ISSUE, version)
-    waiting = -(-calls // THREADS) * LATENCY
-    known = Replaying(Shelf(ISSUE, version))
+    calls = floor(LARGE, version)
+    waiting = -(-calls // AT_ONCE) * LATENCY
+    known = Replaying(Shelf(LARGE, version))
     _planned(environment, known)
     works = (lambda: _planned(environment, known), lambda: _planned(environment, Slow(known, LATENCY)))
     offline, seconds = interleaved(repeats, *(partial(wall, work) for work in works))
     note = f" (({seconds:.2f} s - {offline:.2f} s) ÷ {waiting:.2f} s of {calls} calls)"
-    what = f"(plan of 10,000/500/100 at 80 ms on {version} - offline) ÷ ⌈calls/{THREADS}⌉ of 80 ms"
+    what = f"(plan of 10,000/500/100 at 80 ms on {version} - offline) ÷ ⌈calls/{AT_ONCE}⌉ of 80 ms"
     return at_most("B4", what, (seconds - offline) / waiting, 1.15, note)
 
 
@@ -88,10 +85,10 @@ def _planned(environment: Environment, backend: Backend, rate: float | None = No
 
 
 def _with_quota(environment: Environment, version: str) -> Iterator[Finding]:
-    quota = Quota(Replaying(Shelf(ISSUE, version)), RATE)
+    quota = Quota(Replaying(Shelf(LARGE, version)), RATE)
     loaded = wall(lambda: program.load(environment.folder))
     seconds = wall(lambda: _planned(environment, Slow(quota, LATENCY), RATE))
-    bound = floor(ISSUE, version) / RATE
+    bound = floor(LARGE, version) / RATE
     note = f" ({seconds:.2f} s ÷ {bound:.1f} s)"
     what = f"plan of 10,000/500/100 at {RATE:g} calls a second on {version} ÷ calls ÷ rate"
     yield at_most("B4", what, seconds / bound, 1.15, note)

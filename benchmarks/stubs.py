@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from benchmarks.manifests import Size, row
-from reconciler.backends import PATH_LIMIT, Backend, Request, Response
+from reconciler.backends import AT_ONCE, PATH_LIMIT, Backend, Request, Response
 from reconciler.errors import Throttled
 from reconciler.kinds import Kind, kind_named
 from reconciler.sandbox.throttle import Throttle
@@ -50,6 +50,7 @@ class Shelf:
     """CPU time of the answers."""
     roots: tuple[str, ...] = ("",)
     path_limit: int | None = PATH_LIMIT
+    at_once: int = 1
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def send(self, request: Request) -> Response:
@@ -107,6 +108,11 @@ class Around:
         """That of the backend within."""
         return self.backend.path_limit
 
+    @property
+    def at_once(self) -> int:
+        """That of the backend within."""
+        return self.backend.at_once
+
     def send(self, request: Request) -> Response:
         """Passes the request on."""
         return self.backend.send(request)
@@ -155,6 +161,11 @@ class Slow(Around):
     """Answers after a network's latency; calls that are sent at once wait at once."""
 
     latency: float = 0.08
+
+    @property
+    def at_once(self) -> int:
+        """As over any network."""
+        return AT_ONCE
 
     def send(self, request: Request) -> Response:
         """Passes the request on and hands the answer out late."""
