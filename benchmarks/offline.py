@@ -9,8 +9,9 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from functools import cache
+from functools import cache, partial
 from math import log
 from pathlib import Path
 from typing import Any
@@ -103,7 +104,7 @@ def memory() -> Iterator[Finding]:
 def instructions() -> Iterator[Finding]:
     """B7a: instructions of the offline plan of 1,000 ÷ those of CSafeLoader parsing the same files.
 
-    A task's instructions are those of its process, less those of a process that only warms up.
+    A job's instructions are those of its process, less those of a process that only warms up.
     """
     case, what = "B7a", f"instructions of the offline plan of {SMALL:,} ÷ CSafeLoader alone"
     if shutil.which("valgrind") is None:
@@ -114,31 +115,27 @@ def instructions() -> Iterator[Finding]:
     yield at_most(case, what, ours / theirs, 1.0, f" ({ours / 1e6:,.0f} M ÷ {theirs / 1e6:,.0f} M)")
 
 
-def _instructions(*tasks: str) -> dict[str, int]:
-    """Instructions of a worker's process for each task, counted two at a time."""
+def _instructions(*jobs: str) -> dict[str, int]:
+    """Instructions of a worker's process for each job, counted two at a time."""
     folder, _ = _folder(SMALL)
-    counts: dict[str, int] = {}
-    for pair in (tasks[:2], tasks[2:]):
-        processes = {task: _counting(task, folder) for task in pair}
-        for task, process in processes.items():
-            counts[task] = _counted(process)
-    return counts
+    with ThreadPoolExecutor(2) as pool:
+        return dict(zip(jobs, pool.map(partial(_counted, folder), jobs), strict=True))
 
 
-def _counting(task: str, folder: Path) -> "subprocess.Popen[str]":
+def _counted(folder: Path, job: str) -> int:
     cachegrind = ["valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null"]
-    command = [*cachegrind, sys.executable, "-m", "benchmarks.worker", task, str(folder), str(SMALL)]
-    environ = {**os.environ, "PYTHONHASHSEED": "0"}
-    return subprocess.Popen(
-        command, env=environ, text=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    command = [*cachegrind, sys.executable, "-m", "benchmarks.worker", job, str(folder), str(SMALL)]
+    done = subprocess.run(
+        command,
+        env={**os.environ, "PYTHONHASHSEED": "0"},
+        text=True,
+        capture_output=True,
+        timeout=300,
+        check=False,
     )
-
-
-def _counted(process: "subprocess.Popen[str]") -> int:
-    _, told_by = process.communicate(timeout=300)
-    found = re.search(r"I\s+refs:\s+([\d,]+)", told_by)
-    if process.returncode or not found:
-        raise AssertionError(f"valgrind ended in {process.returncode}:\n{told_by[-2000:]}")
+    found = re.search(r"I\s+refs:\s+([\d,]+)", done.stderr)
+    if done.returncode or not found:
+        raise AssertionError(f"valgrind ended in {done.returncode}:\n{done.stderr[-2000:]}")
     return int(found[1].replace(",", ""))
 
 

@@ -1,12 +1,10 @@
 """B3, B4 and the timed part of B2: how much of what a server allows is used."""
 
-import tempfile
 from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 
 from benchmarks import program
-from benchmarks.calls import LARGE, SECRET, write_secrets
+from benchmarks.calls import LARGE, secret_creates
 from benchmarks.manifests import Size
 from benchmarks.measure import interleaved, wall
 from benchmarks.result import Finding, at_least, at_most, exactly
@@ -47,13 +45,8 @@ def _share(case: str, what: str, quota: Quota, seconds: float) -> Finding:
 def writes() -> Iterator[Finding]:
     """B2, timed: creates with secrets, one call each, at the quota and a network's latency."""
     quota = Quota(Emulator(None, "3.3.1"), RATE)
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        program.environment_variable(SECRET, "a value that is only made up"),
-    ):
-        environment = write_secrets(Path(folder), SECRETS)
-        backend = Counting(Slow(quota, LATENCY))
-        seconds = wall(lambda: program.applied(environment, backend, RATE))
+    backend = Counting(Slow(quota, LATENCY))
+    seconds = wall(lambda: secret_creates(SECRETS, backend, RATE))
     what = f"share of the quota used by an apply of {SECRETS} creates with secrets"
     yield _share("B2", what, quota, seconds)
     yield exactly("B2", "throttled answers of that apply", quota.throttled, 0)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
+from benchmarks import peers
 from benchmarks.calls import VERSIONS
 from benchmarks.result import Finding, Result, Table
 
@@ -46,8 +47,9 @@ def terminal(findings: Sequence[Finding]) -> str:
     """Everything as a person reads it at once."""
     results, tables = _sorted(findings)
     texts = [aligned(HEADER, cells(results))] if results else []
-    texts += [f"{table.title}\n\n{aligned(table.header, table.rows)}" for table in tables]
-    return "\n\n".join([*texts, summary(results)]) + "\n"
+    for table in tables:
+        texts += [table.title, aligned(table.header, table.rows), table.note]
+    return "\n\n".join(filter(None, [*texts, summary(results)])) + "\n"
 
 
 def document(findings: Sequence[Finding], seconds: float) -> str:
@@ -60,8 +62,9 @@ def document(findings: Sequence[Finding], seconds: float) -> str:
         markdown(HEADER, cells(results)),
         summary(results),
     ]
-    texts += [f"## {table.title}\n\n{markdown(table.header, table.rows)}" for table in tables]
-    return "\n\n".join(texts) + "\n"
+    for table in tables:
+        texts += [f"## {table.title}", markdown(table.header, table.rows), table.note]
+    return "\n\n".join(filter(None, texts)) + "\n"
 
 
 def versions() -> Iterable[str]:
@@ -72,7 +75,8 @@ def versions() -> Iterable[str]:
         f"{name} {version(name)}" for name in ("reconciler", "boto3", "PyYAML", "jsonschema", "deepdiff")
     )
     clients = tomllib.loads(CLIENTS.read_text(encoding="utf-8"))
-    yield f"Airflow {', '.join(VERSIONS)}; airflowctl {clients['apache-airflow-ctl']['version']}"
+    yield f"Airflow {', '.join(VERSIONS)} emulated, {' and '.join(peers.VERSIONS)} real"
+    yield f"airflowctl {clients['apache-airflow-ctl']['version']}"
 
 
 def summary(results: Sequence[Result]) -> str:

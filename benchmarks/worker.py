@@ -1,4 +1,4 @@
-"""One measurement in a process of its own: ``python -m benchmarks.worker TASK FOLDER RESOURCES [REPEATS]``.
+"""One measurement in a process of its own: ``python -m benchmarks.worker JOB FOLDER RESOURCES [REPEATS]``.
 
 Prints JSON. The folder holds the manifests of so many resources; Airflow is a ``Shelf`` with the same.
 """
@@ -100,24 +100,24 @@ def obvious(folder: Path, size: Size, repeats: int) -> dict[str, Any]:
     return {"obvious": median(spent)}
 
 
-def counted(task: str, folder: Path, size: Size) -> dict[str, Any]:
+def counted(job: str, folder: Path, size: Size) -> dict[str, Any]:
     """Does one thing once, for somebody who counts this process's instructions."""
     warm_up()
-    tasks: dict[str, Callable[[], None]] = {
+    jobs: dict[str, Callable[[], None]] = {
         "plan": lambda: whole(folder, Shelf(size, VERSION)),
         "read": lambda: program.read(size, Shelf(size, VERSION)),
         "parse": lambda: parsed(folder),
         "nothing": lambda: None,
     }
-    tasks[task]()
+    jobs[job]()
     return {}
 
 
-def main(task: str, folder: str, resources: str, repeats: str = "1") -> None:
+def main(job: str, folder: str, resources: str, repeats: str = "1") -> None:
     """What the command line asks for."""
     place, size = Path(folder), Size.of(int(resources))
     many = {"offline": offline, "obvious": obvious}
-    found = many[task](place, size, int(repeats)) if task in many else counted(task, place, size)
+    found = many[job](place, size, int(repeats)) if job in many else counted(job, place, size)
     sys.stdout.write(json.dumps(found))
 
 

@@ -120,7 +120,7 @@ def test_verdicts() -> None:
 FOUND: list[Finding] = [
     Result("B1", "calls", "4", "= 4", ok=True),
     Result("B5", "offline | bare", "20.6", "≤ 2.5", ok=False),
-    Table("Peers", ("tool", "wall"), (("somebody's", "1.0 s"),)),
+    Table("Peers", ("tool", "wall"), (("somebody's", "1.0 s"),), "Be fair."),
 ]
 
 
@@ -133,6 +133,6 @@ def test_the_document_has_versions_the_table_and_the_peers() -> None:
     text = document(FOUND, 12.0)
     assert "| B1 | calls | 4 | = 4 | ok |" in text
     assert "| B5 | offline \\| bare | 20.6 | ≤ 2.5 | MISSED |" in text
-    assert "## Peers\n\n| tool | wall |\n| --- | --- |\n| somebody's | 1.0 s |\n" in text
-    assert "Airflow 2.11.2, 3.0.6, 3.3.1" in text
+    assert "## Peers\n\n| tool | wall |\n| --- | --- |\n| somebody's | 1.0 s |\n\nBe fair.\n" in text
+    assert "Airflow 2.11.2, 3.0.6, 3.3.1 emulated, 2.11.2 and 3.3.1 real" in text
     assert markdown(("a",), [("b",)]) == "| a |\n| --- |\n| b |"
