@@ -1,6 +1,7 @@
 """Text that holds JSON, as Airflow stores and shows it."""
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 from reconciler.model import MASK
@@ -14,19 +15,25 @@ NO_DOCUMENT = object()
 
 def stored_text(value: Any) -> str:
     """The text that Airflow stores for a declared value: strings as they are, anything else as JSON."""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return value if isinstance(value, str) else _stored(value)
+
+
+_stored = json.JSONEncoder(ensure_ascii=False).encode  # json.dumps would make an encoder for each value
 
 
 def strict_json(text: str) -> Any:
     """What ``text`` denotes as JSON (RFC 8259, so without NaN), or NO_DOCUMENT."""
-
-    def refuse(constant: str) -> Any:
-        raise ValueError(constant)
-
     try:
-        return json.loads(text, parse_constant=refuse)
+        return _strict(text)
     except (ValueError, RecursionError):
         return NO_DOCUMENT
+
+
+def _refused(constant: str) -> Any:
+    raise ValueError(constant)
+
+
+_strict = json.JSONDecoder(parse_constant=_refused).decode  # json.loads would make a decoder for each text
 
 
 def document(value: Any) -> Any:
@@ -42,17 +49,16 @@ def document(value: Any) -> Any:
 
 def is_deeper(value: Any, levels: int) -> bool:
     """Whether containers stand inside each other more than ``levels`` times; asks no deeper than that."""
-    layer = [value]
+    layer = [value] if isinstance(value, dict | list) else []
     for _ in range(levels):
-        layer = [item for one in layer for item in _inside(one)]
+        layer = [item for one in layer for item in _inside(one) if isinstance(item, dict | list)]
         if not layer:
             return False
     return True
 
 
-def _inside(value: Any) -> list[Any]:
-    items = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return [item for item in items if isinstance(item, dict | list)]
+def _inside(value: dict[str, Any] | list[Any]) -> Iterable[Any]:
+    return value.values() if isinstance(value, dict) else value
 
 
 def canonical(value: Any) -> str:

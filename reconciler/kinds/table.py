@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 Schema = Mapping[str, Any]
@@ -62,8 +63,12 @@ class Kind:
     """Ids that Airflow itself owns: never deleted."""
 
     def field(self, name: str) -> Field:
-        """The field called ``name``; raises StopIteration if the kind has none."""
-        return next(field for field in self.fields if field.name == name)
+        """The field called ``name``; raises KeyError if the kind has none."""
+        return self._by_name[name]
+
+    @cached_property
+    def _by_name(self) -> dict[str, Field]:
+        return {field.name: field for field in self.fields}
 
     def empty(self, name: str) -> Any:
         """What a field returns to that git no longer declares, in the form that every version takes.
@@ -74,7 +79,7 @@ class Kind:
         nothing: dict[str, Any] = {"string": "", "object": {}}
         return nothing.get(field.schema.get("type", "")) if field.default is None else field.default
 
-    @property
+    @cached_property
     def field_names(self) -> tuple[str, ...]:
         """The names of all fields, in the order of the table."""
         return tuple(field.name for field in self.fields)
