@@ -111,7 +111,10 @@ def plan_environment(environment: Environment, backend: Backend, rate: float | N
     return Planned(plan, comparison, airflow, run, kept, key, listings)
 
 
-def _selected(everything: Mapping[Key, T], selection: Selection) -> dict[Key, T]:
+def _selected(everything: Mapping[Key, T], selection: Selection) -> Mapping[Key, T]:
+    """What a run is about; the very mapping where that is all of it."""
+    if selection == Selection():
+        return everything
     return {key: one for key, one in everything.items() if key in selection}
 
 

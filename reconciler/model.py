@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, NoReturn
 
@@ -198,18 +198,33 @@ def keyed_digest(key: bytes, text: str) -> str:
     return hmac.new(key, text.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
 
 
+ATOMS = frozenset({str, int, float, bool, type(None)})
+"""The types of JSON's leaves: what is exactly of one of them holds nothing, and is not looked into."""
+
+
+def _inner(value: Any) -> list[Any]:
+    """What stands directly in ``value`` and may be or hold a secret."""
+    items: Iterable[Any] = ()
+    if isinstance(value, (dict, Mapping)):  # nearly always a dict, so that is asked first
+        items = value.values()
+    elif isinstance(value, list | tuple):
+        items = value
+    elif isinstance(value, JsonText):
+        items = (value.value,)
+    return [item for item in items if type(item) not in ATOMS]
+
+
+def holds_secrets(value: Any) -> bool:
+    """Whether a secret stands anywhere in ``value``."""
+    return isinstance(value, Secret) or any(map(holds_secrets, _inner(value)))
+
+
 def secrets_in(value: Any) -> Iterator[Secret]:
     """Every secret that stands anywhere in ``value``, JSON text of a request body included."""
     if isinstance(value, Secret):
         yield value
-    elif isinstance(value, JsonText):
-        yield from secrets_in(value.value)
-    elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from secrets_in(item)
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from secrets_in(item)
+    for item in _inner(value):
+        yield from secrets_in(item)
 
 
 def mapped_secrets(value: Any, change: Callable[[Secret], Any]) -> Any:

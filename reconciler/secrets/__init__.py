@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from reconciler.amazon import Place
 from reconciler.errors import SecretError
-from reconciler.model import MASK, Key, Resource, Secret, State, mapped_secrets
+from reconciler.model import MASK, Key, Resource, Secret, State, holds_secrets, mapped_secrets
 
 GROUP = "reconciler.secrets"
 
@@ -97,6 +97,8 @@ class Secrets:
 def _mapped(desired: State, change: Any) -> dict[Key, Resource]:
     return {
         key: replace(resource, fields=mapped_secrets(resource.fields, change))
+        if holds_secrets(resource.fields)
+        else resource
         for key, resource in desired.items()
     }
 
