@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import chain
 
 from reconciler.kinds import BY_NAME, KINDS, Kind
 from reconciler.model import Hidden, Key, Resource, State
@@ -117,13 +118,14 @@ def too_many_deletes(situation: Situation, allowed: Allowed) -> Iterator[Violati
     """More deletes of a kind than the limit, all that is managed of a kind, or over nothing declared."""
     for kind in KINDS:
         doomed = situation.deletions(kind)
+        if not doomed:
+            continue
         count, population = len(doomed), situation.population(kind)
         limit = 0 if situation.nothing_declared else situation.limit.of(population)
         number = allowed.deletes.get(kind.name)
         too_many = count > limit or _leaves_none(situation, kind, doomed)
-        is_stale = number is not None and count > 0
-        if (too_many or is_stale) and not allowed.covers(number, count):
-            limit = min(limit, max(0, count - 1)) if too_many else limit
+        if (too_many or number is not None) and not allowed.covers(number, count):
+            limit = min(limit, count - 1) if too_many else limit
             yield Violation(
                 "deletes",
                 kind.name,
@@ -137,9 +139,9 @@ def too_many_deletes(situation: Situation, allowed: Allowed) -> Iterator[Violati
 def _leaves_none(situation: Situation, kind: Kind, doomed: list[Change]) -> bool:
     """Whether nothing of a kind stays managed: tombstones go too, and Airflow's own never were ours."""
     gone = {change.key for change in situation.changes if change.action is Action.DELETE}
-    ruled = {key for key in situation.living if situation.is_owned(key) or situation.authoritative(key)}
-    managed = {*situation.declared, *(key for key in ruled if key.id not in kind.reserved)}
-    left = [key for key in managed - gone if key.kind == kind.name]
+    ruled = (key for key in situation.living if situation.is_owned(key) or situation.authoritative(key))
+    managed = chain(situation.declared, (key for key in ruled if key.id not in kind.reserved))
+    left = any(key.kind == kind.name and key not in gone for key in managed)
     return any(change.action is Action.DELETE for change in doomed) and not left
 
 
@@ -264,6 +266,6 @@ def _keeps_secret(change: Change, desired: Resource, current: Resource) -> bool:
 def _mass_update(changes: tuple[Change, ...], desired: State) -> Iterator[Warned]:
     for kind in KINDS:
         updates = [one.key for one in changes if one.key.kind == kind.name and one.action is Action.UPDATE]
-        all_of_kind = _count(list(desired), kind)
+        all_of_kind = _count(desired, kind) if len(updates) > MANY_UPDATES else 0
         if len(updates) > MANY_UPDATES and len(updates) > MOST_OF_THEM * all_of_kind:
             yield Warned(updates[0], f"{len(updates)} of {all_of_kind} {kind.collection} change at once")
