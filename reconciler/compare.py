@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from reconciler.kinds import BY_NAME
 from reconciler.kinds.secrecy import looks_secret, tells_secrets
-from reconciler.model import Hidden, Key, Path, Resource, Sealed, Secret, Why, canonical_digest
+from reconciler.model import ATOMS, Hidden, Key, Path, Resource, Sealed, Secret, Why, canonical_digest
 from reconciler.records import is_under, pointer
 
 
@@ -55,8 +55,10 @@ Finding = FieldChange | Unverified
 
 def same(before: Any, after: Any) -> bool:
     """Strict equality, types included: ``true``, ``1`` and ``1.0`` are three values, at every depth."""
+    if type(before) in ATOMS:
+        return type(before) is type(after) and bool(before == after)
     if isinstance(before, dict) and isinstance(after, dict):
-        return before.keys() == after.keys() and all(same(before[name], after[name]) for name in before)
+        return before.keys() == after.keys() and all(map(same, before.values(), map(after.get, before)))
     if isinstance(before, list) and isinstance(after, list):
         return len(before) == len(after) and all(map(same, before, after))
     return type(before) is type(after) and bool(before == after)

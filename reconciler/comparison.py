@@ -23,7 +23,7 @@ from reconciler.records import (
     pointer,
     record_of,
 )
-from reconciler.seal import Fingerprint, seal, seal_pair
+from reconciler.seal import Fingerprint, alike, seal, seal_pair
 from reconciler.selection import Selection
 
 
@@ -50,6 +50,8 @@ class Comparison:
     def desired(self) -> State:
         """What is declared, with withdrawn fields of what lives at their defaults."""
         records = self.claims.records
+        if not records:
+            return self.declared
         return {
             key: completed(resource, records[key]) if key in records and key in self.current else resource
             for key, resource in self.declared.items()
@@ -105,7 +107,8 @@ class Comparison:
         """Everything that the comparison finds."""
         states = seal(self.desired, self.current, self.fingerprint, self.once_secret)
         resend = self.desired.keys() if self.resend_secrets else ()
-        return diff(*states, self._undeclared, resend, self.ownership)
+        equal = alike(self.desired, self.current)
+        return diff(*states, self._undeclared, resend, self.ownership, equal)
 
     @property
     def _undeclared(self) -> Undeclared:

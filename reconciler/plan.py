@@ -1,6 +1,6 @@
 """What apply would do, as data."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any, Literal
@@ -158,40 +158,39 @@ class Undeclared:
         return "authoritative" if self.authoritative(key) else None
 
 
-def diff(
+def diff(  # noqa: PLR0913, PLR0917 - two states, and all that is known of them
     desired: State,
     current: State,
     undeclared: Undeclared,
     resend: Collection[Key] = (),
     ownership: Ownership = NOTHING_OWNED,
+    alike: Collection[Key] = frozenset(),
 ) -> Difference:
     """Set algebra over the keys, then a strict comparison of what is on both sides.
 
     Both states must have come out of ``seal``. ``resend`` names resources whose secrets are to be sent
-    although nothing shows that they differ.
+    although nothing shows that they differ, ``alike`` those of which a comparison would find nothing.
     """
-    found = {key: ownership.judged(key, _findings(desired[key], current.get(key))) for key in desired}
-    compared = _Compared(ownership)
+    compared = _Compared(ownership, desired, current)
+    found = {key: ownership.judged(key, compared.findings(key)) for key in desired if key not in alike}
+    touchable = desired if ownership.has_ledger else found
     changes = [
         change
-        for key in desired
-        if (change := compared.change(desired[key], current.get(key), found[key], resend=key in resend))
+        for key in touchable
+        if (change := compared.change(key, found.get(key, []), resend=key in resend))
     ]
-    doomed = {key: reason for key in current if key not in desired and (reason := undeclared.reason(key))}
+    strangers = set(current).difference(desired)
+    doomed = {key: reason for key in strangers if (reason := undeclared.reason(key))}
     changes += [_delete(current[key], reason, undeclared) for key, reason in doomed.items()]
     named = {*ownership.records, *ownership.disowned}
-    changes += [_forget(key) for key in named - desired.keys() - doomed.keys()]
+    changes += [_forget(key) for key in named.difference(desired, doomed)]
     touched = {change.key: change for change in changes}
     return Difference(
         changes=tuple(sorted(changes, key=_execution_order)),
         unchanged=tuple(sorted(key for key in desired if key not in touched)),
-        unmanaged=tuple(sorted(key for key in current if key not in desired and key not in doomed)),
+        unmanaged=tuple(sorted(strangers.difference(doomed))),
         unverified=tuple(one for key in sorted(found) for one in _unverified(found[key], touched.get(key))),
     )
-
-
-def _findings(desired: Resource, current: Resource | None) -> list[Finding]:
-    return list(created_leaves(desired) if current is None else compare_resources(desired, current))
 
 
 @dataclass(frozen=True)
@@ -199,20 +198,30 @@ class _Compared:
     """Findings about declared resources on their way to changes."""
 
     known: Ownership
+    desired: State
+    current: State
 
-    def change(
-        self, desired: Resource, current: Resource | None, found: list[Finding], *, resend: bool
-    ) -> Change | None:
+    def findings(self, key: Key) -> Iterable[Finding]:
+        if key not in self.current:
+            return created_leaves(self.desired[key])
+        return compare_resources(self.desired[key], self.current[key])
+
+    def change(self, key: Key, found: list[Finding], *, resend: bool) -> Change | None:
         differing = tuple(one for one in found if isinstance(one, FieldChange))
-        if current is None:
-            reason = self._why_gone(desired.key)
-            return Change(
-                Action.CREATE, desired.key, reason, desired.origin, differing, None, **self._after(desired)
-            )
-        again = resend or self.known.was_raised(desired.key, desired.secret_version)
+        if key not in self.current:
+            return self._created(self.desired[key], differing)
+        again = found and (resend or self.known.was_raised(key, self.desired[key].secret_version))
         fields = differing + (_resent(found) if again else ())
-        if not fields:
-            return self._only_recorded(desired, current)
+        return self._changed(key, fields) if fields else self._only_recorded(key)
+
+    def _created(self, desired: Resource, fields: tuple[FieldChange, ...]) -> Change:
+        reason = self._why_gone(desired.key)
+        return Change(
+            Action.CREATE, desired.key, reason, desired.origin, fields, None, **self._after(desired)
+        )
+
+    def _changed(self, key: Key, fields: tuple[FieldChange, ...]) -> Change:
+        desired, current = self.desired[key], self.current[key]
         action = Action.UPDATE
         if any(_needs_replace(desired, field) for field in fields):
             action = Action.REPLACE
@@ -220,20 +229,21 @@ class _Compared:
         causes = {field.cause for field in fields}
         reason = next(cause for cause in GRAVITY if cause in causes)
         before = digest_living(current, desired, desired.compared())
-        return Change(action, desired.key, reason, desired.origin, fields, before, **self._after(desired))
+        return Change(action, key, reason, desired.origin, fields, before, **self._after(desired))
 
     def _why_gone(self, key: Key) -> Reason:
         record = self.known.records.get(key)
         return "missing" if record and record.settled else "manifest"
 
-    def _only_recorded(self, desired: Resource, current: Resource) -> Change | None:
+    def _only_recorded(self, key: Key) -> Change | None:
         """What is as git declares it, but the ledger does not say so: taken over, or somebody's edit."""
-        owned = desired.key in self.known.records
-        if not self.known.has_ledger or (owned and self.known.is_current(desired.key)):
+        owned = key in self.known.records
+        if not self.known.has_ledger or (owned and self.known.is_current(key)):
             return None
         reason: Reason = "recorded" if owned else "manifest"
-        before = digest_living(current, desired, desired.compared())
-        return Change(Action.ADOPT, desired.key, reason, desired.origin, (), before, **self._after(desired))
+        desired = self.desired[key]
+        before = digest_living(self.current[key], desired, desired.compared())
+        return Change(Action.ADOPT, key, reason, desired.origin, (), before, **self._after(desired))
 
     def _lasts(self, mark: str) -> bool:
         """Whether another run makes the same mark of the same value."""

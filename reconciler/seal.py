@@ -1,12 +1,15 @@
 """Makes a declared and a live state comparable without anyone downstream seeing a secret."""
 
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
+from reconciler.compare import same
 from reconciler.kinds import BY_NAME, is_empty
 from reconciler.kinds.json_text import stored_text
+from reconciler.kinds.table import Field
 from reconciler.model import (
     MASK,
     Hidden,
@@ -17,8 +20,8 @@ from reconciler.model import (
     Secret,
     State,
     fits_mask,
+    holds_secrets,
     mapped_secrets,
-    secrets_in,
 )
 from reconciler.records import is_under, leaves, pointer
 
@@ -30,19 +33,88 @@ Places = Collection[str]
 """Pointers to leaves that once held a secret: what stands there is sealed on both sides, whatever it is."""
 
 
+class _Sealing(Mapping[Key, Resource]):
+    """A state that is sealed resource by resource, once somebody asks: most of them nobody does."""
+
+    def __init__(self, state: State, sealed: Callable[[Key], Resource]) -> None:
+        self._state = state
+        self._sealed = sealed
+
+    def __getitem__(self, key: Key) -> Resource:
+        return self._sealed(key)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._state
+
+    def __iter__(self) -> Iterator[Key]:
+        return iter(self._state)
+
+    def __len__(self) -> int:
+        return len(self._state)
+
+
 def seal(
     desired: State, current: State, fingerprint: Fingerprint, once_secret: Mapping[Key, Places] | None = None
 ) -> tuple[State, State]:
     """Both states with secrets as ``Sealed`` and live values that Airflow hides as ``Hidden``."""
-    ours: dict[Key, Resource] = {}
-    theirs = dict(current)
     known = once_secret or {}
-    for key, resource in desired.items():
+
+    @cache
+    def pair(key: Key) -> tuple[Resource, Resource]:
+        return seal_pair(desired[key], current[key], fingerprint, known.get(key, ()))
+
+    def ours(key: Key) -> Resource:
         if key in current:
-            ours[key], theirs[key] = seal_pair(resource, current[key], fingerprint, known.get(key, ()))
-        else:
-            ours[key] = replace(resource, fields=_sealed(resource.fields, fingerprint))
-    return ours, theirs
+            return pair(key)[0]
+        return replace(desired[key], fields=_sealed(desired[key].fields, fingerprint))
+
+    def theirs(key: Key) -> Resource:
+        return pair(key)[1] if key in desired else current[key]
+
+    return _Sealing(desired, ours), _Sealing(current, theirs)
+
+
+SCALARS = frozenset({str, int, bool})
+"""The types of what is equal in every form if it is equal as it stands; nothing is not among them."""
+
+
+def alike(desired: State, current: State) -> set[Key]:
+    """Resources of which sealing and comparing would find nothing, told without doing so."""
+    living = current.get
+    return {
+        key
+        for key, resource in desired.items()
+        if (live := living(key)) is not None and is_alike(resource, live)
+    }
+
+
+def is_alike(desired: Resource, current: Resource) -> bool:
+    """Whether every compared field is strictly what lives: then it holds no secret, and no mask matters.
+
+    Equal values are sealed, hidden and covered alike, whatever once was a secret among them.
+    """
+    declared, live = desired.fields, current.fields
+    unlike = [
+        name
+        for name in desired.compared()
+        if type(one := declared[name]) not in SCALARS
+        or type(one) is not type(live.get(name))
+        or one != live[name]
+    ]
+    field = BY_NAME[desired.key.kind].field
+    return not unlike or all(_is_alike(field(name), declared[name], live.get(name)) for name in unlike)
+
+
+def _is_alike(field: Field, declared: Any, live: Any) -> bool:
+    return (field.json_text and _is_stored(declared, live)) or same(*field.pair(declared, live))
+
+
+def _is_stored(declared: Any, live: Any) -> bool:
+    """Whether what lives is the very text that would be written."""
+    try:
+        return bool(stored_text(declared) == live)
+    except TypeError:  # with a secret in it this is no JSON
+        return False
 
 
 def seal_pair(
@@ -105,7 +177,7 @@ def _cover_secret(declared: Secret, live: Any, fingerprint: Fingerprint) -> Any:
 def _cover_mask(declared: Any, live: Any, fingerprint: Fingerprint) -> Any:
     if live == MASK:
         return live if declared == MASK else Hidden("hidden")
-    if any(True for _ in secrets_in(declared)):
+    if holds_secrets(declared):
         return _sealed_whole(live, fingerprint)
     if isinstance(live, str) and MASK in live and live != declared:
         return Hidden("masked") if fits_mask(live, stored_text(declared)) else live
@@ -114,7 +186,7 @@ def _cover_mask(declared: Any, live: Any, fingerprint: Fingerprint) -> Any:
 
 def _cover_other(siblings: Any, live: Any, fingerprint: Fingerprint) -> Any:
     """A value that git does not declare: beside secrets it may be one that was renamed or withdrawn."""
-    return _sealed_whole(live, fingerprint) if any(True for _ in secrets_in(siblings)) else live
+    return _sealed_whole(live, fingerprint) if holds_secrets(siblings) else live
 
 
 def _sealed_whole(live: Any, fingerprint: Fingerprint) -> Any:
