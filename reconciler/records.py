@@ -11,10 +11,11 @@ import json
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from reconciler.kinds import BY_NAME, is_empty
-from reconciler.model import MASK, Hidden, Key, Path, Resource, Secret
+from reconciler.model import ATOMS, MASK, Hidden, Key, Path, Resource, Secret, holds_secrets
 
 Marks = Mapping[str, str]
 """Marks by the pointers of their leaves."""
@@ -86,10 +87,32 @@ def leaves(value: Any, path: Path) -> Iterator[tuple[Path, Any]]:
         yield path, value
 
 
+def formed(resource: Resource, name: str) -> Any:
+    """One field, a declared or a living one, in its counting form."""
+    return BY_NAME[resource.key.kind].field(name).form(resource.fields[name])
+
+
 def field_leaves(resource: Resource, name: str) -> Iterator[tuple[Path, Any]]:
     """The leaves of one field, a declared or a living one."""
-    form = BY_NAME[resource.key.kind].field(name).form
-    return leaves(form(resource.fields[name]), (name,))
+    return leaves(formed(resource, name), (name,))
+
+
+def marked_leaves(key: Key, path: Path, value: Any) -> Iterator[tuple[str, str, Any]]:
+    """The leaves of what stands at ``path`` with their pointers, and the texts that bind marks to places."""
+    return _bound_leaves(pointer(path), _bound(key, path), value)
+
+
+def _bound_leaves(place: str, bound: str, value: Any) -> Iterator[tuple[str, str, Any]]:
+    if type(value) in ATOMS:
+        yield place, bound, value
+    elif isinstance(value, Mapping) and value:
+        for name, item in value.items():
+            yield from _bound_leaves(place + pointer((name,)), f"{bound}, {_spelled(name)}", item)
+    elif isinstance(value, list | tuple) and value:
+        for index, item in enumerate(value):
+            yield from _bound_leaves(f"{place}/{index}", f"{bound}, {index}", item)
+    else:
+        yield place, bound, value
 
 
 @dataclass(frozen=True)
@@ -102,24 +125,33 @@ class Marker:
     def marks(self, resource: Resource, names: Iterable[str]) -> dict[str, str]:
         """A mark for each leaf of the named fields."""
         return {
-            pointer(path): self.mark(resource.key, path, leaf)
+            place: self.mark_of(bound, leaf)
             for name in names
-            for path, leaf in field_leaves(resource, name)
+            for place, bound, leaf in marked_leaves(resource.key, (name,), formed(resource, name))
         }
 
     def mark(self, key: Key, path: Path, leaf: Any) -> str:
         """The mark of one leaf, bound to its resource and place, so that equal values do not look equal."""
-        if isinstance(leaf, Secret):
-            return self._secret(key, path, leaf)
-        return "m:" + _digest(self.salt, _bound(key, path, leaf))
+        return self.mark_of(_bound(key, path), leaf)
 
-    def _secret(self, key: Key, path: Path, secret: Secret) -> str:
+    def mark_of(self, bound: str, leaf: Any) -> str:
+        """The same where the text is at hand that binds it, as ``marked_leaves`` gives it."""
+        if isinstance(leaf, Secret):
+            return self._secret(bound, leaf)
+        return "m:" + _digest(self._salted, bound, leaf)
+
+    @cached_property
+    def _salted(self) -> hmac.HMAC:
+        return hmac.new(self.salt, digestmod=hashlib.sha256)
+
+    def _secret(self, bound: str, secret: Secret) -> str:
         if secret.version is not None:
             return f"v:{secret.version}"
         secret_key = self.key
         if secret_key is None:
             return UNCOMPARABLE
-        digest = secret.digested(lambda text: _digest(secret_key, _bound(key, path, text)))
+        keyed = hmac.new(secret_key, digestmod=hashlib.sha256)
+        digest = secret.digested(lambda text: _digest(keyed, bound, text))
         return UNCOMPARABLE if digest is None else f"h:{key_id(secret_key)}:{digest}"
 
 
@@ -149,33 +181,41 @@ def same_key(mark: str, other: str) -> bool:
     return mark[:2] == other[:2] and (mark[:2] != "h:" or mark.split(":")[1] == other.split(":")[1])
 
 
-def _bound(key: Key, path: Path, leaf: Any) -> str:
-    return json.dumps([key.kind, key.id, list(path), leaf], sort_keys=True)
+_spelled = json.JSONEncoder().encode
 
 
-def _digest(key: bytes, text: str) -> str:
-    digest = hmac.new(key, text.encode(), hashlib.sha256).digest()[:DIGEST_BYTES]
-    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+def _bound(key: Key, path: Path) -> str:
+    """The JSON list that is digested, up to its open list of steps: the first step is always a field."""
+    return f"[{_spelled(key.kind)}, {_spelled(key.id)}, [{', '.join(map(_spelled, path))}"
+
+
+def _digest(keyed: hmac.HMAC, bound: str, leaf: Any) -> str:
+    mac = keyed.copy()  # a third less time than to begin with the key each time
+    mac.update(f"{bound}], {_leaf(leaf)}]".encode())
+    return base64.urlsafe_b64encode(mac.digest()[:DIGEST_BYTES]).decode().rstrip("=")
+
+
+def _leaf(leaf: Any) -> str:
+    """A leaf in JSON; of whole numbers, which are many, without the encoder."""
+    return str(leaf) if type(leaf) is int else _spelled(leaf)
+
+
+def _secrets(resource: Resource) -> Iterator[tuple[str, Secret]]:
+    """The declared secrets of a resource and their places, ignored fields included."""
+    for name, value in resource.fields.items():
+        if holds_secrets(value):
+            found = field_leaves(resource, name)
+            yield from ((pointer(path), leaf) for path, leaf in found if isinstance(leaf, Secret))
 
 
 def secret_places(resource: Resource) -> dict[str, str]:
-    """The declared secrets of a resource: pointers and references, ignored fields included."""
-    return {
-        pointer(path): leaf.ref
-        for name in resource.fields
-        for path, leaf in field_leaves(resource, name)
-        if isinstance(leaf, Secret)
-    }
+    """The declared secrets of a resource: pointers and references."""
+    return {place: secret.ref for place, secret in _secrets(resource)}
 
 
 def missing_places(resource: Resource) -> frozenset[str]:
     """Where secrets are declared that their sources do not hold."""
-    return frozenset(
-        pointer(path)
-        for name in resource.fields
-        for path, leaf in field_leaves(resource, name)
-        if isinstance(leaf, Secret) and leaf.missing
-    )
+    return frozenset(place for place, secret in _secrets(resource) if secret.missing)
 
 
 def record_of(
