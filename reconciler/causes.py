@@ -6,7 +6,7 @@ from functools import cached_property
 
 from reconciler.compare import Cause, FieldChange, Finding, Unverified
 from reconciler.model import Key
-from reconciler.records import UNCOMPARABLE, Marks, Ordered, Record, pointer, same_key
+from reconciler.records import UNCOMPARABLE, Marked, Marks, Ordered, Record, ordered, pointer, same_key
 
 GRAVITY: tuple[Cause, ...] = ("drift", "manifest", "withdrawn", "secret_rotated", "secret_resend")
 """Of several causes the first is told: that somebody's edit is going to be undone matters most."""
@@ -81,16 +81,16 @@ class _Judge:
         return self._record.fields
 
     @cached_property
-    def _written_marks(self) -> Ordered:
-        return Ordered(self._record.marks)
+    def _written_marks(self) -> Ordered | Marked:
+        return ordered(self._record.marks)
 
     @cached_property
-    def _wanted_marks(self) -> Ordered:
-        return Ordered(self._wanted.marks)
+    def _wanted_marks(self) -> Ordered | Marked:
+        return ordered(self._wanted.marks)
 
     @cached_property
-    def _living_marks(self) -> Ordered:
-        return Ordered(self.known.living(self.key))
+    def _living_marks(self) -> Ordered | Marked:
+        return ordered(self.known.living(self.key))
 
     def judged(self, finding: Finding) -> Finding:
         """The finding with its cause, as a change where there is one."""

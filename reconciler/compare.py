@@ -1,14 +1,17 @@
 """Two values held against each other, leaf by leaf; the answer says what differs without showing secrets."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any, Literal
 
 from reconciler.kinds import BY_NAME
 from reconciler.kinds.secrecy import looks_secret, tells_secrets
 from reconciler.model import ATOMS, Hidden, Key, Path, Resource, Sealed, Secret, Why, canonical_digest
-from reconciler.records import is_under, pointer
+from reconciler.records import pointer
+
+MarksBelow = Callable[[str], Mapping[str, str]]
+"""The marks of all leaves at or below a place."""
 
 
 class Absent(Enum):
@@ -94,12 +97,20 @@ def _compare(key: Key, path: Path, before: Any, after: Any) -> Iterator[Finding]
         yield Unverified(key, path, before.why)
     elif isinstance(before, dict) and isinstance(after, dict):
         for name in sorted(before.keys() | after.keys()):
-            yield from _compare(key, (*path, name), before.get(name, NOTHING), after.get(name, NOTHING))
+            old, new = before.get(name, NOTHING), after.get(name, NOTHING)
+            if not _is_same_atom(old, new):
+                yield from _compare(key, (*path, name), old, new)
     elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
         for index, (old, new) in enumerate(zip(before, after, strict=True)):
-            yield from _compare(key, (*path, index), old, new)
+            if not _is_same_atom(old, new):
+                yield from _compare(key, (*path, index), old, new)
     elif not same(before, after):
         yield from _replaced(key, path, before, after)
+
+
+def _is_same_atom(before: Any, after: Any) -> bool:
+    """Whether two leaves that hold nothing are equal; most of a large value are, and are not looked into."""
+    return type(after) in ATOMS and type(before) is type(after) and bool(before == after)
 
 
 def _compare_sealed(key: Key, path: Path, before: Any, after: Sealed) -> Iterator[Finding]:
@@ -151,7 +162,7 @@ def _is_opaque_extra(path: Path, value: Any) -> bool:
     return path == ("extra",) and isinstance(value, str)
 
 
-def digest(resource: Resource, names: Iterable[str], marks: Mapping[str, str] | None = None) -> str:
+def digest(resource: Resource, names: Iterable[str], marks: MarksBelow = lambda _place: {}) -> str:
     """SHA-256 over canonical JSON of the named fields of a declared resource.
 
     A secret contributes its reference and, out of ``marks``, its version or keyed digest, never its value;
@@ -159,7 +170,7 @@ def digest(resource: Resource, names: Iterable[str], marks: Mapping[str, str] | 
     What only looks secret contributes its mark, or else that it is there: no digest can be searched for it.
     """
     fields = {
-        name: _digestible(resource.key, (name,), resource.fields[name], marks or {})
+        name: _digestible_field(resource.key, name, resource.fields[name], marks)
         for name in names
         if name in resource.fields
     }
@@ -172,13 +183,8 @@ def digest_living(current: Resource, desired: Resource, names: Iterable[str]) ->
     A leaf that Airflow masks counts as what git declares there, if it fits: what is masked changes from
     request to request, and a digest must not.
     """
-    fields = {
-        name: _digestible(
-            current.key, (name,), _unmasked(current.fields.get(name), desired.fields.get(name)), {}
-        )
-        for name in names
-    }
-    return canonical_digest(fields)
+    readable = {name: _unmasked(current.fields.get(name), desired.fields.get(name)) for name in names}
+    return digest(replace(current, fields=readable), readable)
 
 
 def _unmasked(live: Any, declared: Any) -> Any:
@@ -193,15 +199,26 @@ def _unmasked(live: Any, declared: Any) -> Any:
     return live
 
 
-def _digestible(key: Key, path: Path, value: Any, marks: Mapping[str, str]) -> Any:
+def _digestible_field(key: Key, name: str, value: Any, marks: MarksBelow) -> Any:
+    opaque = _is_opaque_extra((name,), value)
+    return _digestible((name,), value, marks, private=opaque or _is_secret_place(key, (name,)))
+
+
+def _digestible(path: Path, value: Any, marks: MarksBelow, *, private: bool) -> Any:
+    """A value as digests take it; ``private`` is what stands in a place whose name looks secret."""
+    if isinstance(value, dict):
+        return {
+            name: _digestible((*path, name), item, marks, private=private or looks_secret(name))
+            for name, item in value.items()
+        }
+    if isinstance(value, list):
+        return [_digestible((*path, at), item, marks, private=private) for at, item in enumerate(value)]
     if isinstance(value, Sealed | Secret):
-        place = pointer(path)
-        below = {one: mark for one, mark in marks.items() if is_under(one, place)}
+        below = marks(pointer(path))
         return {"$secret": value.ref, **({"marks": below} if below else {})}
     if isinstance(value, Hidden):
         return {"$hidden": True}
-    if isinstance(value, dict):
-        return {name: _digestible(key, (*path, name), item, marks) for name, item in value.items()}
-    if isinstance(value, list):
-        return [_digestible(key, (*path, at), item, marks) for at, item in enumerate(value)]
-    return {"$hidden": marks.get(pointer(path), True)} if value and _is_private(key, path, value) else value
+    if not value or not (private or tells_secrets(value)):
+        return value
+    place = pointer(path)
+    return {"$hidden": marks(place).get(place, True)}

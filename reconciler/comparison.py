@@ -3,23 +3,22 @@
 import secrets as randomness
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache, cached_property, partial
+from functools import cached_property, lru_cache, partial
 
 from reconciler import guards
 from reconciler.causes import MASKED, Ownership
 from reconciler.compare import FieldChange, compare_resources
 from reconciler.guards import Allowed, Situation
 from reconciler.ledger import Claims, Entry, Ledger, completed, withdrawn_fields
+from reconciler.living import is_as_written, is_masked
 from reconciler.manifests import Environment
 from reconciler.model import Key, Resource, State, keyed_digest
 from reconciler.plan import Difference, Undeclared, Violation, diff
 from reconciler.records import (
+    Marked,
     Marker,
     Marks,
     Record,
-    field_leaves,
-    is_as_written,
-    is_masked,
     pointer,
     record_of,
 )
@@ -64,8 +63,8 @@ class Comparison:
         return Ownership(
             records,
             self.claims.disowned,
-            wanted=cache(self.wanted),
-            living=cache(self._living_marks),
+            wanted=lru_cache(maxsize=1)(self.wanted),
+            living=self._living_marks,
             withdrawn={
                 key: withdrawn_fields(self.declared[key], record)
                 for key, record in records.items()
@@ -91,11 +90,11 @@ class Comparison:
         live = self.current.get(key)
         if live is None:
             return {}
-        return {
-            pointer(path): MASKED if is_masked(leaf) else self.marker.mark(key, path, leaf)
-            for name in live.fields
-            for path, leaf in field_leaves(live, name)
-        }
+        return Marked(
+            live,
+            live.fields,
+            lambda _place, bound, leaf: MASKED if is_masked(leaf) else self.marker.mark_of(bound, leaf),
+        )
 
     @property
     def once_secret(self) -> Mapping[Key, tuple[str, ...]]:

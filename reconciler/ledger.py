@@ -10,9 +10,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from reconciler.kinds import BY_NAME
+from reconciler.living import is_as_written, looks_like, unseen
 from reconciler.model import Key, Resource, State
 from reconciler.plan import Action
-from reconciler.records import UNCOMPARABLE, Marker, Marks, Record, is_as_written, looks_like, top, unseen
+from reconciler.records import UNCOMPARABLE, Marker, Marks, Record, top
 
 RUN_SECONDS = 1800
 """How long a run may take unless told otherwise."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from functools import cache
 from typing import Any, Literal
 
 from reconciler.causes import GRAVITY, NOTHING_OWNED, Ownership
@@ -19,7 +20,7 @@ from reconciler.compare import (
 from reconciler.errors import Origin
 from reconciler.kinds import BY_NAME
 from reconciler.model import Key, Resource, State
-from reconciler.records import UNCOMPARABLE, is_plain, is_version
+from reconciler.records import UNCOMPARABLE, Marks, is_plain, is_version, ordered
 
 Reason = Literal[
     "manifest",
@@ -257,14 +258,19 @@ class _Compared:
         kind, wanted = BY_NAME[desired.key.kind], self.known.wanted(desired.key)
         names = desired.fields.keys() - self.known.withdrawn.get(desired.key, ())
         formed = {name: kind.field(name).form(desired.fields[name]) for name in names}
-        marks = {place: mark for place, mark in wanted.marks.items() if self._lasts(mark)}
-        versions = {place: mark for place, mark in marks.items() if is_version(mark)}
-        salted = {place: mark for place, mark in marks.items() if is_version(mark) or is_plain(mark)}
-        declared = replace(desired, fields=formed)
-        return {
-            "digest_after": digest(declared, formed, marks),
-            "digests_keyless": frozenset(digest(declared, formed, known) for known in (versions, salted)),
-        }
+        below = cache(ordered(wanted.marks).below)
+
+        def of(counts: Callable[[str], bool]) -> str:
+            def marks(place: str) -> Marks:
+                return {one: mark for one, mark in below(place).items() if self._lasts(mark) and counts(mark)}
+
+            return digest(replace(desired, fields=formed), formed, marks)
+
+        after = of(lambda _mark: True)
+        if not below.cache_info().misses:  # nothing of it is told by a mark
+            return {"digest_after": after, "digests_keyless": frozenset({after})}
+        keyless = frozenset({of(is_version), of(lambda mark: is_version(mark) or is_plain(mark))})
+        return {"digest_after": after, "digests_keyless": keyless}
 
 
 def _resent(found: list[Finding]) -> tuple[FieldChange, ...]:

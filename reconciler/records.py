@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from reconciler.kinds import BY_NAME, is_empty
-from reconciler.model import ATOMS, MASK, Hidden, Key, Path, Resource, Secret, holds_secrets
+from reconciler.kinds import BY_NAME
+from reconciler.model import ATOMS, Key, Path, Resource, Secret, holds_secrets
 
 Marks = Mapping[str, str]
 """Marks by the pointers of their leaves."""
@@ -38,7 +38,7 @@ class Record:
     settled: bool = True
     """Whether no apply is known to have broken off on it."""
 
-    @property
+    @cached_property
     def fields(self) -> frozenset[str]:
         """The top-level fields that we wrote."""
         return frozenset(map(top, self.marks))
@@ -46,7 +46,11 @@ class Record:
 
 def pointer(path: Path) -> str:
     """A path as a JSON Pointer (RFC 6901)."""
-    return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in path)
+    return "".join(map(_step, path))
+
+
+def _step(step: str | int) -> str:
+    return "/" + str(step).replace("~", "~0").replace("/", "~1")
 
 
 def top(place: str) -> str:
@@ -107,12 +111,84 @@ def _bound_leaves(place: str, bound: str, value: Any) -> Iterator[tuple[str, str
         yield place, bound, value
     elif isinstance(value, Mapping) and value:
         for name, item in value.items():
-            yield from _bound_leaves(place + pointer((name,)), f"{bound}, {_spelled(name)}", item)
+            yield from _bound_leaves(place + _step(name), f"{bound}, {_spelled(name)}", item)
     elif isinstance(value, list | tuple) and value:
         for index, item in enumerate(value):
             yield from _bound_leaves(f"{place}/{index}", f"{bound}, {index}", item)
     else:
         yield place, bound, value
+
+
+class Marked(Mapping[str, str]):
+    """The marks of a resource's leaves, made once they are asked for: of a large value few are."""
+
+    def __init__(
+        self, resource: Resource, names: Iterable[str], mark: Callable[[str, str, Any], str]
+    ) -> None:
+        self._resource = resource
+        self._names = tuple(names)
+        self._mark = mark
+        self._values: dict[str, Any] = {}
+
+    def below(self, place: str) -> dict[str, str]:
+        """The marks of all leaves at or below ``place``."""
+        name, *steps = (step.replace("~1", "/").replace("~0", "~") for step in place[1:].split("/"))
+        if name not in self._names:
+            return {}
+        path: list[str | int] = [name]
+        value = self._value(name)
+        for step in steps:
+            index = _index(value, step)
+            if index is None:
+                return {}
+            path.append(index)
+            value = value[index]
+        return self._marks(tuple(path), value)
+
+    def _value(self, name: str) -> Any:
+        if name not in self._values:
+            self._values[name] = formed(self._resource, name)
+        return self._values[name]
+
+    def _marks(self, path: Path, value: Any) -> dict[str, str]:
+        found = marked_leaves(self._resource.key, path, value)
+        return {place: self._mark(place, bound, leaf) for place, bound, leaf in found}
+
+    @cached_property
+    def _all(self) -> dict[str, str]:
+        return {
+            place: mark
+            for name in self._names
+            for place, mark in self._marks((name,), self._value(name)).items()
+        }
+
+    def __getitem__(self, place: str) -> str:
+        return (self._all if "_all" in vars(self) else self.below(place))[place]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._all)
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def __eq__(self, other: object) -> bool:
+        return self._all == (other._all if isinstance(other, Marked) else other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def _index(value: Any, step: str) -> str | int | None:
+    """What a step of a pointer is called in a value; ``None`` where it leads nowhere."""
+    if isinstance(value, Mapping):
+        return step if step in value else None
+    if isinstance(value, list | tuple) and step.isdecimal() and int(step) < len(value):
+        return int(step) if step == str(int(step)) else None
+    return None
+
+
+def ordered(marks: Marks) -> Ordered | Marked:
+    """Marks of which those of one part can be had without a look at all."""
+    return marks if isinstance(marks, Marked) else Ordered(marks)
 
 
 @dataclass(frozen=True)
@@ -213,11 +289,6 @@ def secret_places(resource: Resource) -> dict[str, str]:
     return {place: secret.ref for place, secret in _secrets(resource)}
 
 
-def missing_places(resource: Resource) -> frozenset[str]:
-    """Where secrets are declared that their sources do not hold."""
-    return frozenset(place for place, secret in _secrets(resource) if secret.missing)
-
-
 def record_of(
     resource: Resource, marker: Marker, before: Record | None, sent: Callable[[str], bool]
 ) -> Record:
@@ -228,12 +299,16 @@ def record_of(
     source does not hold cannot be sent, so that ``secret_version`` waits for it, and so does what is unsure.
     """
     before = before or Record()
-    declared, missing = secret_places(resource), missing_places(resource)
-    names = [name for name in resource.compared() if name in resource.fields]
-    marks = {
-        place: _kept(before, place, mark, declared) if mark == UNCOMPARABLE and not sent(top(place)) else mark
-        for place, mark in marker.marks(resource, names).items()
-    }
+    secrets = dict(_secrets(resource))
+    declared = {place: secret.ref for place, secret in secrets.items()}
+    missing = {place for place, secret in secrets.items() if secret.missing}
+
+    def mark(place: str, bound: str, leaf: Any) -> str:
+        made = marker.mark_of(bound, leaf)
+        keeps = made == UNCOMPARABLE and not sent(top(place))
+        return _kept(before, place, made, declared) if keeps else made
+
+    marks = Marked(resource, resource.compared(), mark)
     once = {place: "" for place in before.secrets if top(place) in resource.fields}
     version = before.secret_version if missing or resource.secret_version is None else resource.secret_version
     if missing & before.unsure:
@@ -244,53 +319,3 @@ def record_of(
 def _kept(before: Record, place: str, mark: str, declared: Mapping[str, str]) -> str:
     known = before.secrets.get(place) == declared.get(place) and place not in before.unsure
     return before.marks.get(place, mark) if known else mark
-
-
-def is_as_written(marks: Marks, secrets: Iterable[str], live: Resource, marker: Marker) -> bool:
-    """Whether a living resource still is what the marks say, as far as Airflow shows it.
-
-    Secrets cannot be told, and a mask may hide anything; fields that were never written do not count.
-    """
-    hidden = tuple(secrets)
-    names = {top(place) for place in marks} & live.fields.keys()
-    return all(_field_as_written(name, marks, hidden, live, marker) for name in names)
-
-
-def looks_like(marks: Marks, secrets: Iterable[str], live: Resource, marker: Marker) -> bool:
-    """The same for a creation that broke off: optional fields may be empty still (Airflow before 2.9)."""
-    required = BY_NAME[live.key.kind].required
-    filled = {
-        place: mark
-        for place, mark in marks.items()
-        if top(place) in required or not is_empty(live.fields.get(top(place)))
-    }
-    return is_as_written(filled, secrets, live, marker)
-
-
-def _field_as_written(
-    name: str, marks: Marks, hidden: tuple[str, ...], live: Resource, marker: Marker
-) -> bool:
-    seen = {pointer(path): (path, leaf) for path, leaf in field_leaves(live, name)}
-    blind = (*hidden, *(place for place, (_, leaf) in seen.items() if is_masked(leaf)))
-    shown = {place: one for place, one in seen.items() if not _is_covered(place, blind)}
-    wrote = {place for place in marks if top(place) == name and not _is_covered(place, blind)}
-    return wrote == shown.keys() and all(
-        marker.mark(live.key, path, leaf) == marks[place] for place, (path, leaf) in shown.items()
-    )
-
-
-def is_masked(leaf: Any) -> bool:
-    """Whether a living leaf is hidden, wholly or in part."""
-    return isinstance(leaf, Hidden) or (isinstance(leaf, str) and MASK in leaf)
-
-
-def unseen(marks: Marks, secrets: Iterable[str], live: Resource) -> frozenset[str]:
-    """The places among ``marks`` at which nobody can see what lives: those of secrets, and masked ones."""
-    fields = {top(place) for place in marks} & live.fields.keys()
-    masked = (pointer(path) for name in fields for path, leaf in field_leaves(live, name) if is_masked(leaf))
-    blind = (*secrets, *masked)
-    return frozenset(place for place in marks if _is_covered(place, blind))
-
-
-def _is_covered(place: str, blind: tuple[str, ...]) -> bool:
-    return any(is_under(place, one) or is_under(one, place) for one in blind)

@@ -13,6 +13,6 @@ coverage run -m pytest -q -n 2 --dist loadgroup -m "not slow" "$@"
 coverage combine --quiet
 coverage report --format=total --fail-under=95
 coverage report --fail-under=100 --include="reconciler/guards.py,reconciler/seal.py,reconciler/ledger*.py,\
-reconciler/records.py,reconciler/causes.py,reconciler/permit.py,reconciler/retry.py"
+reconciler/records.py,reconciler/living.py,reconciler/causes.py,reconciler/permit.py,reconciler/retry.py"
 
 pytest -q -n 2 --dist loadgroup -m slow "$@"

@@ -9,6 +9,9 @@ from reconciler.model import MASK
 DEEPEST = 64
 """Levels of JSON that are compared as JSON; manifests have at most 32, and Python's stack ends somewhere."""
 
+OPENINGS = frozenset("{[-0123456789")
+"""How a text begins that denotes an object, an array or a number."""
+
 NO_DOCUMENT = object()
 """Stands for a text that is no JSON, or whose JSON Airflow shows exactly as it is stored."""
 
@@ -42,6 +45,8 @@ def document(value: Any) -> Any:
     Airflow 3 parses and re-serialises just these three on display (blanks, escapes and the spelling of
     floats change); every other text it shows as stored.
     """
+    if isinstance(value, str) and value.lstrip()[:1] not in OPENINGS:
+        return NO_DOCUMENT
     parsed = strict_json(value) if isinstance(value, str) else value
     comparable = isinstance(parsed, dict | list | float) and not is_deeper(parsed, DEEPEST)
     return parsed if comparable else NO_DOCUMENT

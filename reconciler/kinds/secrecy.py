@@ -1,6 +1,7 @@
 """Which names and texts look as if they held a secret."""
 
 import re
+from functools import lru_cache
 
 from reconciler.kinds.json_text import document
 from reconciler.model import Sealed, Secret
@@ -32,6 +33,7 @@ WORDS = (
 """Airflow 3.3's list (``DEFAULT_SENSITIVE_FIELDS`` in its secrets masker), whatever the server's version."""
 
 
+@lru_cache(maxsize=4096)
 def looks_secret(name: object) -> bool:
     """Whether Airflow 3.3 would hide a value of this name: a word anywhere in it, ``-`` counting as ``_``."""
     folded = str(name).strip().lower().replace("-", "_")
