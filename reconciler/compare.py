@@ -7,7 +7,19 @@ from typing import Any, Literal
 
 from reconciler.kinds import BY_NAME
 from reconciler.kinds.secrecy import looks_secret, tells_secrets
-from reconciler.model import ATOMS, Hidden, Key, Path, Resource, Sealed, Secret, Why, canonical_digest
+from reconciler.model import (
+    ATOMS,
+    Hidden,
+    Key,
+    Path,
+    Resource,
+    Sealed,
+    Secret,
+    Why,
+    canonical_digest,
+    canonical_text,
+    text_digest,
+)
 from reconciler.records import pointer
 
 MarksBelow = Callable[[str], Mapping[str, str]]
@@ -169,12 +181,24 @@ def digest(resource: Resource, names: Iterable[str], marks: MarksBelow = lambda 
     so does what stands where a secret once did.
     What only looks secret contributes its mark, or else that it is there: no digest can be searched for it.
     """
-    fields = {
-        name: _digestible_field(resource.key, name, resource.fields[name], marks)
-        for name in names
-        if name in resource.fields
-    }
-    return canonical_digest(fields)
+    fields = {name: resource.fields[name] for name in names if name in resource.fields}
+    text = _harmless(resource.key, fields)
+    if text is not None:
+        return text_digest(text)
+    return canonical_digest(
+        {name: _digestible_field(resource.key, name, value, marks) for name, value in fields.items()}
+    )
+
+
+def _harmless(key: Key, fields: Mapping[str, Any]) -> str | None:
+    """The canonical text of fields of which no part is, holds or looks like a secret; else ``None``."""
+    named = key.kind == "variable" and looks_secret(key.id)
+    if named or isinstance(fields.get("extra"), str) or tells_secrets(fields):
+        return None
+    try:
+        return canonical_text(fields)
+    except TypeError:  # something hidden is among it, which is no JSON
+        return None
 
 
 def digest_living(current: Resource, desired: Resource, names: Iterable[str]) -> str:
@@ -183,7 +207,11 @@ def digest_living(current: Resource, desired: Resource, names: Iterable[str]) ->
     A leaf that Airflow masks counts as what git declares there, if it fits: what is masked changes from
     request to request, and a digest must not.
     """
-    readable = {name: _unmasked(current.fields.get(name), desired.fields.get(name)) for name in names}
+    live = {name: current.fields.get(name) for name in names}
+    text = _harmless(current.key, live)
+    if text is not None:
+        return text_digest(text)
+    readable = {name: _unmasked(value, desired.fields.get(name)) for name, value in live.items()}
     return digest(replace(current, fields=readable), readable)
 
 

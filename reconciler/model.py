@@ -208,7 +208,15 @@ def _one_begins(one: str, other: str) -> bool:
 
 def canonical_digest(value: Any) -> str:
     """The SHA-256 of ``value`` in the one JSON spelling that digests are made of, in hexadecimal."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return text_digest(canonical_text(value))
+
+
+canonical_text: Callable[[Any], str] = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+"""A value in the one JSON spelling that digests are made of."""
+
+
+def text_digest(text: str) -> str:
+    """The SHA-256 of a text, in hexadecimal."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -11,6 +11,7 @@ from reconciler.kinds import BY_NAME, is_empty
 from reconciler.kinds.json_text import stored_text
 from reconciler.kinds.table import Field
 from reconciler.model import (
+    ATOMS,
     MASK,
     Hidden,
     Key,
@@ -125,7 +126,9 @@ def seal_pair(
     ours, theirs = {}, dict(current.fields)
     for name, declared in desired.fields.items():
         pair = kind.field(name).pair(declared, current.fields.get(name))
-        ours[name], theirs[name] = _sealed(pair[0], fingerprint), _cover(*pair, fingerprint)
+        ours[name], theirs[name] = pair
+        if holds_secrets(pair[0]) or _holds_masks(pair[1]):
+            ours[name], theirs[name] = _sealed(pair[0], fingerprint), _cover(*pair, fingerprint)
     if once_secret:
         ours = {name: _sealed_at(ours[name], (name,), once_secret, fingerprint) for name in ours}
         theirs = {name: _sealed_at(theirs[name], (name,), once_secret, fingerprint) for name in theirs}
@@ -146,6 +149,15 @@ def _sealed_at(value: Any, path: Path, places: Places, fingerprint: Fingerprint)
 
 def _sealed(value: Any, fingerprint: Fingerprint) -> Any:
     return mapped_secrets(value, lambda secret: secret.sealed(fingerprint))
+
+
+def _holds_masks(live: Any) -> bool:
+    """Whether Airflow hides anything of a living value, as a whole or in part."""
+    if isinstance(live, str):
+        return MASK in live
+    items = live.values() if isinstance(live, dict) else live if isinstance(live, list) else ()
+    held = [item for item in items if (MASK in item if type(item) is str else type(item) not in ATOMS)]
+    return any(map(_holds_masks, held))
 
 
 def _cover(declared: Any, live: Any, fingerprint: Fingerprint) -> Any:

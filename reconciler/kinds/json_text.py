@@ -2,9 +2,10 @@
 
 import json
 from collections.abc import Iterable
+from itertools import chain
 from typing import Any
 
-from reconciler.model import MASK
+from reconciler.model import ATOMS, MASK
 
 DEEPEST = 64
 """Levels of JSON that are compared as JSON; manifests have at most 32, and Python's stack ends somewhere."""
@@ -54,16 +55,16 @@ def document(value: Any) -> Any:
 
 def is_deeper(value: Any, levels: int) -> bool:
     """Whether containers stand inside each other more than ``levels`` times; asks no deeper than that."""
-    layer = [value] if isinstance(value, dict | list) else []
+    layer = [value]
     for _ in range(levels):
-        layer = [item for one in layer for item in _inside(one) if isinstance(item, dict | list)]
+        layer = [item for item in chain.from_iterable(map(_inside, layer)) if type(item) not in ATOMS]
         if not layer:
             return False
     return True
 
 
-def _inside(value: dict[str, Any] | list[Any]) -> Iterable[Any]:
-    return value.values() if isinstance(value, dict) else value
+def _inside(value: Any) -> Iterable[Any]:
+    return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
 
 
 def canonical(value: Any) -> str:

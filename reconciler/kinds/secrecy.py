@@ -1,10 +1,11 @@
 """Which names and texts look as if they held a secret."""
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 
 from reconciler.kinds.json_text import document
-from reconciler.model import Sealed, Secret
+from reconciler.model import ATOMS, Sealed, Secret
 
 WORDS = (
     "access_key",
@@ -37,8 +38,17 @@ WORDS = (
 def looks_secret(name: object) -> bool:
     """Whether Airflow 3.3 would hide a value of this name: a word anywhere in it, ``-`` counting as ``_``."""
     folded = str(name).strip().lower().replace("-", "_")
-    return any(word in folded for word in WORDS)
+    return any(map(folded.__contains__, WORDS))
 
+
+@lru_cache(maxsize=512)
+def _any_looks_secret(names: tuple[object, ...]) -> bool:
+    """The same of several at once; the members of most objects have the names of the next one's."""
+    return looks_secret("\n".join(map(str, names)))
+
+
+DOUBTFUL = frozenset(chr(code) for code in range(0x3001) if chr(code).isspace()) | {"{", "["}
+"""How a text begins that may hold an object or an array."""
 
 URL_WITH_PASSWORD = re.compile(r"://[^/?#\s:@]*:[^/?#\s@]+@")
 
@@ -49,10 +59,25 @@ def tells_secrets(value: object) -> bool:
     Airflow 2 shows every variable in clear, Airflow 3 what lies deep, and all versions hosts and logins.
     """
     if isinstance(value, str):
-        parsed = document(value) if value.lstrip()[:1] in {"{", "["} else None
-        return bool(URL_WITH_PASSWORD.search(value)) or tells_secrets(parsed)
-    if isinstance(value, Secret | Sealed):
-        return True
+        return _text_tells_secrets(value)
     if isinstance(value, dict):
-        return any((looks_secret(name) and bool(item)) or tells_secrets(item) for name, item in value.items())
-    return isinstance(value, list) and any(map(tells_secrets, value))
+        named = _any_looks_secret(tuple(value)) and any(map(looks_secret, filter(value.get, value)))
+        return named or any(map(tells_secrets, _telling(value.values())))
+    if isinstance(value, list):
+        return any(map(tells_secrets, _telling(value)))
+    return isinstance(value, Secret | Sealed)
+
+
+def _telling(items: Iterable[object]) -> list[object]:
+    """What may tell anything: not numbers, nor texts in which neither an address nor JSON can stand."""
+    return [
+        item
+        for item in items
+        if type(item) not in ATOMS or (type(item) is str and (item[:1] in DOUBTFUL or "://" in item))
+    ]
+
+
+def _text_tells_secrets(text: str) -> bool:
+    if URL_WITH_PASSWORD.search(text):
+        return True
+    return text.lstrip()[:1] in {"{", "["} and tells_secrets(document(text))
