@@ -93,7 +93,7 @@ class Comparison:
         return Marked(
             live,
             live.fields,
-            lambda _place, bound, leaf: MASKED if is_masked(leaf) else self.marker.mark_of(bound, leaf),
+            lambda bound, leaf: MASKED if is_masked(leaf) else self.marker.mark_of(bound, leaf),
         )
 
     @property

@@ -12,6 +12,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from json.encoder import encode_basestring_ascii
 from typing import Any
 
 from reconciler.kinds import BY_NAME
@@ -109,9 +110,9 @@ def marked_leaves(key: Key, path: Path, value: Any) -> Iterator[tuple[str, str, 
 def _bound_leaves(place: str, bound: str, value: Any) -> Iterator[tuple[str, str, Any]]:
     if type(value) in ATOMS:
         yield place, bound, value
-    elif isinstance(value, Mapping) and value:
+    elif isinstance(value, (dict, Mapping)) and value:
         for name, item in value.items():
-            yield from _bound_leaves(place + _step(name), f"{bound}, {_spelled(name)}", item)
+            yield from _bound_leaves(place + _step(name), f"{bound}, {_leaf(name)}", item)
     elif isinstance(value, list | tuple) and value:
         for index, item in enumerate(value):
             yield from _bound_leaves(f"{place}/{index}", f"{bound}, {index}", item)
@@ -123,11 +124,16 @@ class Marked(Mapping[str, str]):
     """The marks of a resource's leaves, made once they are asked for: of a large value few are."""
 
     def __init__(
-        self, resource: Resource, names: Iterable[str], mark: Callable[[str, str, Any], str]
+        self,
+        resource: Resource,
+        names: Iterable[str],
+        mark: Callable[[str, Any], str],
+        kept: Callable[[dict[str, str]], dict[str, str]] | None = None,
     ) -> None:
         self._resource = resource
         self._names = tuple(names)
         self._mark = mark
+        self._kept = kept
         self._values: dict[str, Any] = {}
 
     def below(self, place: str) -> dict[str, str]:
@@ -152,7 +158,8 @@ class Marked(Mapping[str, str]):
 
     def _marks(self, path: Path, value: Any) -> dict[str, str]:
         found = marked_leaves(self._resource.key, path, value)
-        return {place: self._mark(place, bound, leaf) for place, bound, leaf in found}
+        made = {place: self._mark(bound, leaf) for place, bound, leaf in found}
+        return self._kept(made) if self._kept else made
 
     @cached_property
     def _all(self) -> dict[str, str]:
@@ -262,7 +269,7 @@ _spelled = json.JSONEncoder().encode
 
 def _bound(key: Key, path: Path) -> str:
     """The JSON list that is digested, up to its open list of steps: the first step is always a field."""
-    return f"[{_spelled(key.kind)}, {_spelled(key.id)}, [{', '.join(map(_spelled, path))}"
+    return f"[{_leaf(key.kind)}, {_leaf(key.id)}, [{', '.join(map(_leaf, path))}"
 
 
 def _digest(keyed: hmac.HMAC, bound: str, leaf: Any) -> str:
@@ -272,7 +279,9 @@ def _digest(keyed: hmac.HMAC, bound: str, leaf: Any) -> str:
 
 
 def _leaf(leaf: Any) -> str:
-    """A leaf in JSON; of whole numbers, which are many, without the encoder."""
+    """A leaf in JSON; texts and whole numbers, which most are, past the encoder."""
+    if type(leaf) is str:
+        return encode_basestring_ascii(leaf)
     return str(leaf) if type(leaf) is int else _spelled(leaf)
 
 
@@ -303,12 +312,11 @@ def record_of(
     declared = {place: secret.ref for place, secret in secrets.items()}
     missing = {place for place, secret in secrets.items() if secret.missing}
 
-    def mark(place: str, bound: str, leaf: Any) -> str:
-        made = marker.mark_of(bound, leaf)
-        keeps = made == UNCOMPARABLE and not sent(top(place))
-        return _kept(before, place, made, declared) if keeps else made
+    def kept(made: dict[str, str]) -> dict[str, str]:
+        unsent = [place for place, mark in made.items() if mark == UNCOMPARABLE and not sent(top(place))]
+        return {**made, **{place: _kept(before, place, made[place], declared) for place in unsent}}
 
-    marks = Marked(resource, resource.compared(), mark)
+    marks = Marked(resource, resource.compared(), marker.mark_of, kept if secrets else None)
     once = {place: "" for place in before.secrets if top(place) in resource.fields}
     version = before.secret_version if missing or resource.secret_version is None else resource.secret_version
     if missing & before.unsure:

@@ -280,6 +280,7 @@ def test_resources_on_both_sides_are_made_comparable_and_the_others_are_not_lost
     ours, theirs = seal(state(both, new), state(variable("both", CANARY), theirs_only), FINGERPRINT)
     assert ours == state(variable("both", sealed(SECRET)), connection("new", password=sealed(SECRET)))
     assert theirs == state(variable("both", clear(CANARY, "env:S")), theirs_only)
+    assert (len(ours), len(theirs)) == (2, 2)
 
 
 def test_each_resource_has_its_own_once_secret_places() -> None:
