@@ -48,28 +48,29 @@ class Comparison:
     @cached_property
     def desired(self) -> State:
         """What is declared, with withdrawn fields of what lives at their defaults."""
-        records = self.claims.records
-        if not records:
-            return self.declared
+        records, declared = self.claims.records, self.declared
+        back = {key: completed(declared[key], records[key]) for key in self._withdrawn if key in self.current}
+        return {**declared, **back} if back else declared
+
+    @cached_property
+    def _withdrawn(self) -> Mapping[Key, frozenset[str]]:
+        """Fields that are to go back to their defaults, of the resources that have such."""
+        records, declared = self.claims.records, self.declared
         return {
-            key: completed(resource, records[key]) if key in records and key in self.current else resource
-            for key, resource in self.declared.items()
+            key: names
+            for key, record in records.items()
+            if key in declared and (names := withdrawn_fields(declared[key], record))
         }
 
     @cached_property
     def ownership(self) -> Ownership:
         """What a comparison needs to know of the ledger."""
-        records = self.claims.records
         return Ownership(
-            records,
+            self.claims.records,
             self.claims.disowned,
             wanted=lru_cache(maxsize=1)(self.wanted),
             living=self._living_marks,
-            withdrawn={
-                key: withdrawn_fields(self.declared[key], record)
-                for key, record in records.items()
-                if key in self.declared
-            },
+            withdrawn=self._withdrawn,
             has_ledger=self.ledger is not None,
             is_stored=self.ledger is not None and self.ledger.serial > 0,
             is_blank=self._is_blank,

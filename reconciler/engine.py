@@ -8,10 +8,12 @@ from reconciler import capacity, forecast, keeper
 from reconciler.airflow import Airflow
 from reconciler.backends import Backend
 from reconciler.comparison import Comparison
+from reconciler.dialects import Dialect
 from reconciler.drifting import drift_of
 from reconciler.errors import Inconsistent, ManifestError, Origin, Problem
 from reconciler.forecast import Listings
 from reconciler.guards import Allowed, warnings
+from reconciler.kinds import KINDS
 from reconciler.ledger import Claims, Entry, claimed
 from reconciler.manifests import Environment
 from reconciler.model import Key, State, secrets_in
@@ -96,7 +98,7 @@ def plan_environment(environment: Environment, backend: Backend, rate: float | N
     _check_owners(environment, kept, _named(environment, declared, selection))
     airflow = _reached(environment, backend, rate, run)
     capacity.check_resources(airflow.dialect, declared)
-    reading = airflow.read(selection.chosen_kinds(), _detailed(declared, entries))
+    reading = airflow.read(selection.chosen_kinds(), _detailed(airflow.dialect, declared, entries))
     current = _selected(reading.state, selection)
     _check_gone(airflow, entries.keys() - current.keys() - declared.keys())
     selection.check(environment.name, (*environment.desired, *environment.absent, *current, *entries))
@@ -180,11 +182,12 @@ def _check_gone(airflow: Airflow, keys: Iterable[Key]) -> None:
             raise Inconsistent(f"{key} is there, and the list does not show it; run again")
 
 
-def _detailed(declared: State, entries: Mapping[Key, Entry]) -> frozenset[Key]:
-    """Resources of which ``extra`` matters: git declares it, or we wrote it."""
+def _detailed(dialect: Dialect, declared: State, entries: Mapping[Key, Entry]) -> frozenset[Key]:
+    """Resources of which ``extra`` matters, and no list shows it: git declares it, or we wrote it."""
+    cut = {kind.name for kind in KINDS if dialect.lacks_extra(kind)}
     return frozenset(
-        [key for key, resource in declared.items() if "extra" in resource.fields]
-        + [key for key, entry in entries.items() if "extra" in entry.fields]
+        [key for key, resource in declared.items() if key.kind in cut and "extra" in resource.fields]
+        + [key for key, entry in entries.items() if key.kind in cut and "extra" in entry.fields]
     )
 
 

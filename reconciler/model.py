@@ -120,7 +120,7 @@ class Hidden:
     why: Why
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Resource:
     """One variable, connection or pool: as declared (only the declared fields) or as it lives.
 
@@ -133,25 +133,6 @@ class Resource:
     ignore: frozenset[str] = frozenset()
     protect: bool = False
     secret_version: int | None = None
-
-    def __init__(  # noqa: PLR0913, PLR0917 - as many as there are fields
-        self,
-        key: Key,
-        fields: Mapping[str, Any],
-        origin: Origin | None = None,
-        ignore: frozenset[str] = frozenset(),
-        protect: bool = False,  # noqa: FBT001, FBT002 - a field
-        secret_version: int | None = None,
-    ) -> None:
-        # The generated one sets each field past the lock on its own, in twice the time; there are very many.
-        vars(self).update(
-            key=key,
-            fields=fields,
-            origin=origin,
-            ignore=ignore,
-            protect=protect,
-            secret_version=secret_version,
-        )
 
     def compared(self) -> Iterator[str]:
         """The declared fields that Airflow's own value is held against."""

@@ -39,7 +39,7 @@ class Record:
     settled: bool = True
     """Whether no apply is known to have broken off on it."""
 
-    @cached_property
+    @property
     def fields(self) -> frozenset[str]:
         """The top-level fields that we wrote."""
         return frozenset(map(top, self.marks))
