@@ -6,7 +6,7 @@ from functools import cached_property
 
 from reconciler.compare import Cause, FieldChange, Finding, Unverified
 from reconciler.model import Key
-from reconciler.records import UNCOMPARABLE, Marked, Marks, Ordered, Record, ordered, pointer, same_key
+from reconciler.records import UNCOMPARABLE, Marked, Marks, Ordered, Record, ordered, pointer, same_key, top
 
 GRAVITY: tuple[Cause, ...] = ("drift", "manifest", "withdrawn", "secret_rotated", "secret_resend")
 """Of several causes the first is told: that somebody's edit is going to be undone matters most."""
@@ -77,10 +77,6 @@ class _Judge:
         return self.known.wanted(self.key)
 
     @cached_property
-    def _fields(self) -> frozenset[str]:
-        return self._record.fields
-
-    @cached_property
     def _written_marks(self) -> Ordered | Marked:
         return ordered(self._record.marks)
 
@@ -110,7 +106,7 @@ class _Judge:
         place = pointer(finding.path)
         if isinstance(finding, Unverified) or finding.secret:
             return self._cause_of_marks(place)
-        if name not in self._fields:
+        if not any(top(written) == name for written in self._record.marks):
             return "manifest"
         living, written = self._living_marks.below(place), self._written_marks.below(place)
         return "manifest" if living == written or MASKED in living.values() else None

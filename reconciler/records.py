@@ -69,7 +69,10 @@ class Ordered:
 
     def __init__(self, marks: Marks) -> None:
         self._marks = marks
-        self._places = sorted(marks)
+
+    @cached_property
+    def _places(self) -> list[str]:
+        return sorted(self._marks)
 
     def below(self, place: str) -> dict[str, str]:
         """The marks of all leaves at or below ``place``."""

@@ -79,6 +79,10 @@ SCALARS = frozenset({str, int, bool})
 """The types of what is equal in every form if it is equal as it stands; nothing is not among them."""
 
 
+LONG = 20_000
+"""Characters of a text that is left to the comparison, so that it is not parsed twice."""
+
+
 def alike(desired: State, current: State) -> set[Key]:
     """Resources of which sealing and comparing would find nothing, told without doing so."""
     living = current.get
@@ -107,7 +111,10 @@ def is_alike(desired: Resource, current: Resource) -> bool:
 
 
 def _is_alike(field: Field, declared: Any, live: Any) -> bool:
-    return (field.json_text and _is_stored(declared, live)) or same(*field.pair(declared, live))
+    if field.json_text and _is_stored(declared, live):
+        return True
+    is_long = isinstance(live, str) and len(live) > LONG
+    return not is_long and same(*field.pair(declared, live))
 
 
 def _is_stored(declared: Any, live: Any) -> bool:
