@@ -108,16 +108,20 @@ def _compare(key: Key, path: Path, before: Any, after: Any) -> Iterator[Finding]
     elif isinstance(before, Hidden):
         yield Unverified(key, path, before.why)
     elif isinstance(before, dict) and isinstance(after, dict):
-        for name in sorted(before.keys() | after.keys()):
-            old, new = before.get(name, NOTHING), after.get(name, NOTHING)
-            if not _is_same_atom(old, new):
-                yield from _compare(key, (*path, name), old, new)
+        for name in sorted(_unlike(before, after)):
+            yield from _compare(key, (*path, name), before.get(name, NOTHING), after.get(name, NOTHING))
     elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
         for index, (old, new) in enumerate(zip(before, after, strict=True)):
             if not _is_same_atom(old, new):
                 yield from _compare(key, (*path, index), old, new)
     elif not same(before, after):
         yield from _replaced(key, path, before, after)
+
+
+def _unlike(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+    """The members that are not simply equal leaves, whichever side they are on."""
+    names = after if before.keys() == after.keys() else before.keys() | after.keys()
+    return [name for name in names if not _is_same_atom(before.get(name, NOTHING), after.get(name, NOTHING))]
 
 
 def _is_same_atom(before: Any, after: Any) -> bool:

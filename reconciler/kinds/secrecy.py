@@ -37,14 +37,18 @@ WORDS = (
 @lru_cache(maxsize=4096)
 def looks_secret(name: object) -> bool:
     """Whether Airflow 3.3 would hide a value of this name: a word anywhere in it, ``-`` counting as ``_``."""
-    folded = str(name).strip().lower().replace("-", "_")
+    return _has_word(str(name))
+
+
+def _has_word(text: str) -> bool:
+    folded = text.lower().replace("-", "_")
     return any(map(folded.__contains__, WORDS))
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=128)
 def _any_looks_secret(names: tuple[object, ...]) -> bool:
     """The same of several at once; the members of most objects have the names of the next one's."""
-    return looks_secret("\n".join(map(str, names)))
+    return _has_word("\n".join(map(str, names)))
 
 
 DOUBTFUL = frozenset(chr(code) for code in range(0x3001) if chr(code).isspace()) | {"{", "["}
@@ -58,14 +62,12 @@ def tells_secrets(value: object) -> bool:
 
     Airflow 2 shows every variable in clear, Airflow 3 what lies deep, and all versions hosts and logins.
     """
-    if isinstance(value, str):
-        return _text_tells_secrets(value)
     if isinstance(value, dict):
         named = _any_looks_secret(tuple(value)) and any(map(looks_secret, filter(value.get, value)))
         return named or any(map(tells_secrets, _telling(value.values())))
     if isinstance(value, list):
         return any(map(tells_secrets, _telling(value)))
-    return isinstance(value, Secret | Sealed)
+    return _text_tells_secrets(value) if isinstance(value, str) else isinstance(value, Secret | Sealed)
 
 
 def _telling(items: Iterable[object]) -> list[object]:
