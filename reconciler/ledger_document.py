@@ -17,11 +17,7 @@ FORMAT = "reconciler.ledger/1"
 
 def dump(ledger: Ledger) -> str:
     """The document's text, the same for the same ledger."""
-    return _spelled(document(ledger)) + "\n"
-
-
-def _spelled(found: Mapping[str, Any]) -> str:
-    return json.dumps(found, sort_keys=True)
+    return json.dumps(document(ledger), sort_keys=True) + "\n"
 
 
 def document(ledger: Ledger) -> dict[str, Any]:
@@ -74,7 +70,7 @@ def parse(text: str, place: str) -> Ledger:
 def _checked(ledger: Ledger, found: Mapping[str, Any]) -> Ledger:
     """The ledger if nothing of its document is lost, which may be older than a kind; raises ValueError."""
     owned = {kind.name: {} for kind in KINDS} | found["owned"]
-    if ledger.serial < 0 or _spelled({**found, "owned": owned}) != _spelled(document(ledger)):
+    if ledger.serial < 0 or {**found, "owned": owned} != document(ledger):
         raise ValueError
     return ledger
 
