@@ -1,40 +1,19 @@
 """Strict YAML: any bytes at all give a placed document, or problems that never quote a value."""
 
 import re
-import unicodedata
-from collections.abc import Iterator
 from typing import Any
 
 import yaml
 
 from reconciler.errors import Origin, Problem
-from reconciler.manifests.placed import BROKEN, PlacedDict, placed_list, sound
-from reconciler.manifests.scalars import AmbiguousScalarError, resolve
+from reconciler.manifests.builder import Builder, StopReading
+from reconciler.manifests.placed import BROKEN
 
 LONGEST_FILE = 16 * 1024 * 1024
-DEEPEST = 32
-MOST_NODES = 500_000
-"""Values of one file, those that aliases stand for included."""
-MOST_ALIASED = 100_000
-"""Values that aliases and merge keys of one file may add to it."""
-MOST_PROBLEMS = 200
-"""Problems of one file; a file with more is another kind of file."""
-
-MERGE = "<<"
 PARSER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
-"""Unicode categories that no reader can see: controls, direction marks, zero-width, surrogates."""
 
 UNREADABLE = re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What YAML allows in no file."""
-
-LONGEST_QUOTED = 80
-"""Characters of a key that a message shows."""
-
-
-class _StopReading(Exception):
-    """The file cannot be read any further."""
 
 
 def load(data: bytes, file: str) -> tuple[Any, list[Problem]]:
@@ -49,31 +28,15 @@ def load(data: bytes, file: str) -> tuple[Any, list[Problem]]:
     except UnicodeDecodeError as error:
         place = _place_in(data[: error.start].decode("utf-8", "replace"), file)
         return BROKEN, [Problem(place, "this is not UTF-8 text", "save the file as UTF-8")]
-    builder = _Builder(file)
+    builder = Builder(file, text)
     try:
-        return builder.document(yaml.parse(text, Loader=PARSER)), builder.problems
-    except _StopReading:
+        return builder.document(PARSER(text).get_event), builder.problems
+    except StopReading:
         return BROKEN, builder.problems
     except yaml.MarkedYAMLError as error:
         return BROKEN, [*builder.problems, _syntax_problem(error, text, file)]
     except (yaml.YAMLError, ValueError):
         return BROKEN, [*builder.problems, _forbidden_character(text, file)]
-
-
-def quoted(name: str) -> str:
-    """A key or an id as messages show it."""
-    return f"'{name}'" if len(name) <= LONGEST_QUOTED else f"'{name[:LONGEST_QUOTED]}…'"
-
-
-def unseen(name: str) -> str | None:
-    """Why a key or an id cannot be told from others by looking at it, or ``None``."""
-    if name.isascii() and name.isprintable():
-        return None
-    if any(unicodedata.category(character) in UNSEEN for character in name):
-        return "holds characters that nobody sees"
-    if unicodedata.normalize("NFC", name) != name:
-        return "is not in Unicode's composed form (NFC)"
-    return None
 
 
 def _place_in(before: str, file: str) -> Origin:
@@ -112,143 +75,3 @@ def _forbidden_character(text: str, file: str) -> Problem:
     place = _place_in(text[: found.start()] if found else "", file)
     what = "this is not YAML: a control character stands here"
     return Problem(place, what, "remove it, or escape it in double quotes")
-
-
-class _Builder:
-    """Builds the document out of the parser's events."""
-
-    def __init__(self, file: str) -> None:
-        self.file = file
-        self.problems: list[Problem] = []
-        self._anchors: dict[str, tuple[Any, int]] = {}
-        self._nodes = 0
-        self._aliased = 0
-
-    def document(self, events: Iterator[yaml.Event]) -> Any:
-        value = None
-        documents = 0
-        for event in events:
-            if isinstance(event, yaml.DocumentStartEvent):
-                documents += 1
-                if documents > 1:
-                    self._stop(event, "a second document starts here", "keep one document in a file")
-            elif isinstance(event, yaml.NodeEvent):
-                value = self._node(event, events, 0)
-        return value
-
-    def _origin(self, event: yaml.Event) -> Origin:
-        mark = event.start_mark
-        return Origin(self.file, mark.line + 1, mark.column + 1) if mark else Origin(self.file, 1, 1)
-
-    def _wrong(self, event: yaml.Event, what: str, fix: str) -> Any:
-        """Notes a problem; what stands there is broken."""
-        self.problems.append(Problem(self._origin(event), what, fix))
-        if len(self.problems) >= MOST_PROBLEMS:
-            raise _StopReading
-        return BROKEN
-
-    def _stop(self, event: yaml.Event, what: str, fix: str) -> None:
-        self._wrong(event, what, fix)
-        raise _StopReading
-
-    def _node(self, event: yaml.Event, events: Iterator[yaml.Event], depth: int) -> Any:
-        if depth > DEEPEST:
-            self._stop(event, f"more than {DEEPEST} levels stand inside each other here", "flatten the value")
-        self._count(event, 1)
-        if isinstance(event, yaml.AliasEvent):
-            return self._alias(event)
-        before = self._nodes
-        value = self._value(event, events, depth)
-        if getattr(event, "tag", None) is not None:
-            value = self._wrong(event, "tags are not read", "remove the tag (what starts with '!')")
-        anchor = getattr(event, "anchor", None)
-        if anchor is not None:
-            self._anchors[anchor] = (value, self._nodes - before + 1)
-        return value
-
-    def _count(self, event: yaml.Event, nodes: int) -> None:
-        self._nodes += nodes
-        if self._nodes > MOST_NODES:
-            self._stop(event, f"the file holds more than {MOST_NODES:,} values", "split it")
-
-    def _value(self, event: yaml.Event, events: Iterator[yaml.Event], depth: int) -> Any:
-        if isinstance(event, yaml.MappingStartEvent):
-            return self._mapping(event, events, depth)
-        if isinstance(event, yaml.SequenceStartEvent):
-            return self._sequence(event, events, depth)
-        return self._scalar(event) if isinstance(event, yaml.ScalarEvent) else None
-
-    def _alias(self, event: yaml.AliasEvent) -> Any:
-        if event.anchor not in self._anchors:
-            what = "this alias names no anchor that is complete before it"
-            return self._wrong(event, what, "define the anchor first, or quote the text")
-        value, nodes = self._anchors[event.anchor]
-        self._aliased += nodes
-        if self._aliased > MOST_ALIASED:
-            self._stop(event, f"aliases expand to more than {MOST_ALIASED:,} values", "write less by aliases")
-        self._count(event, nodes)
-        return value
-
-    def _scalar(self, event: yaml.ScalarEvent) -> Any:
-        if event.style or not event.implicit[0]:
-            return event.value
-        try:
-            return resolve(event.value)
-        except AmbiguousScalarError:
-            what = "readers of YAML disagree about this number"
-            return self._wrong(event, what, "quote it, or write it plainly")
-
-    def _sequence(self, event: yaml.Event, events: Iterator[yaml.Event], depth: int) -> Any:
-        items, origins = [], []
-        for item in events:
-            if isinstance(item, yaml.SequenceEndEvent):
-                break
-            origins.append(self._origin(item))
-            items.append(self._node(item, events, depth + 1))
-        return placed_list(items, self._origin(event), origins)
-
-    def _mapping(self, event: yaml.Event, events: Iterator[yaml.Event], depth: int) -> Any:
-        found = PlacedDict({}, self._origin(event))
-        sources: list[PlacedDict] | None = None
-        for key_event in events:
-            if isinstance(key_event, yaml.MappingEndEvent):
-                break
-            key = self._node(key_event, events, depth + 1)
-            value = self._node(next(events), events, depth + 1)
-            if key != MERGE or getattr(key_event, "style", None):
-                self._put(found, key, value, key_event)
-            elif sources is None:
-                sources = self._merge_sources(key_event, value)
-            else:
-                self._wrong(key_event, "'<<' stands here a second time", "write one, as <<: [*a, *b]")
-        return sound(_merged_from(found, sources or []))
-
-    def _put(self, found: PlacedDict, key: Any, value: Any, event: yaml.Event) -> None:
-        if key is BROKEN:
-            return
-        if isinstance(key, PlacedDict | list):
-            self._wrong(event, "a key must be text, not a mapping or a list", "write a simple key")
-        elif not isinstance(key, str):
-            self._wrong(event, "a key must be text, and this reads as something else", "quote the key")
-        elif why := unseen(key):
-            self._wrong(event, f"this key {why}", "type it anew")
-        elif key in found.origins:
-            what = f"{quoted(key)} stands here a second time, first at line {found.origins[key].line}"
-            self._wrong(event, what, "keep one of the two")
-        else:
-            found.put(key, value, self._origin(event))
-
-    def _merge_sources(self, event: yaml.Event, value: Any) -> list[PlacedDict]:
-        sources = value if isinstance(value, list) else [value]
-        if not all(isinstance(source, PlacedDict) or source is BROKEN for source in sources):
-            self._wrong(event, "'<<' merges mappings only", "name an anchor of a mapping")
-        return [source for source in sources if isinstance(source, PlacedDict)]
-
-
-def _merged_from(found: PlacedDict, sources: list[PlacedDict]) -> PlacedDict:
-    """What a merge key adds: the mapping's own keys win, then the sources in their order."""
-    for source in sources:
-        for key, origin in source.origins.items():
-            if key not in found.origins:
-                found.put(key, source.get(key, BROKEN), origin)
-    return found

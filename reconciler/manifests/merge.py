@@ -5,7 +5,7 @@ from typing import Any
 
 from reconciler.errors import Problem
 from reconciler.kinds import KINDS, Kind
-from reconciler.manifests.loader import quoted
+from reconciler.manifests.names import quoted
 from reconciler.manifests.placed import BROKEN, PlacedDict, PlacedList
 
 Path = tuple[str, ...]

@@ -7,7 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from reconciler.errors import Origin, Problem
-from reconciler.manifests.placed import BROKEN, PlacedDict, PlacedList, parts, placed_list, sound
+from reconciler.manifests.placed import (
+    BROKEN,
+    PlacedDict,
+    PlacedList,
+    is_literal,
+    parts,
+    placed_list,
+    sound,
+)
 
 REFERENCE = re.compile(r"\$\$\{|\$\{(?:([^${}]{0,80})\})?")
 LITERAL = "$${"
@@ -30,10 +38,12 @@ class Parameters:
 
 
 def expand(document: PlacedDict, parameters: Parameters, problems: list[Problem]) -> PlacedDict:
-    """A copy of a manifest with its values' parameters filled in; ids stay as they are.
+    """A manifest with its values' parameters filled in, as a copy where there are any; ids stay as they are.
 
     A value whose parameter is unknown is broken.
     """
+    if is_literal(document):
+        return document
     expanded = document.copied()
     for section, body in document.items():
         if section != NOT_EXPANDED:

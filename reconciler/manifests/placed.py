@@ -1,9 +1,14 @@
 """Mappings and lists that know where each of their items stands in a file."""
 
-from collections.abc import Collection, Iterable, Mapping
+from array import array
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from itertools import repeat
 from typing import Any, Final
 
 from reconciler.errors import Origin
+
+WIDTH = 1 << 25
+"""Columns of a line: more than any file that is read has characters."""
 
 
 class _Broken:
@@ -16,14 +21,52 @@ class _Broken:
 BROKEN: Final = _Broken()
 
 
+class Places:
+    """Where things stand in one file, packed: one number for each instead of an Origin."""
+
+    __slots__ = ("file", "literal", "spots")
+
+    def __init__(self, file: str, *, literal: bool = False) -> None:
+        self.file = file
+        self.literal = literal
+        """Whether no text in the file can hold a ``$``: it refers to no parameter and to no secret."""
+        self.spots = array("Q")
+
+    def origin(self, at: int) -> Origin:
+        """The place with that index."""
+        return _origin(self.file, self.spots[at])
+
+    def origins(self, at: int, count: int) -> Iterator[Origin]:
+        """So many places, from that index on."""
+        return (_origin(self.file, spot) for spot in self.spots[at : at + count])
+
+
+def _origin(file: str, spot: int) -> Origin:
+    line, column = divmod(spot, WIDTH)
+    return Origin(file, line + 1, column + 1)
+
+
+MADE = Places("")
+"""The places of what was not read out of one file: nothing is known of it."""
+
+
 class PlacedDict(dict[str, Any]):
     """A mapping out of a file.
 
     ``origins`` has the place of each key. ``broken`` names the keys whose values are left out because
     they are wrong and that has been told: nothing that is missing may be concluded from their absence.
+    All of them are made when they are first asked for: most mappings are never asked. What has no places
+    stands where the whole does.
     """
 
-    __slots__ = ("broken", "origin", "origins")
+    __slots__ = ("at", "broken", "origin", "origins", "places")
+
+    at: int
+    """The index of the mapping's own place in ``places``, those of its keys following in their order."""
+    places: Places
+    origin: Origin
+    origins: dict[str, Origin]
+    broken: set[str]
 
     def __init__(
         self,
@@ -34,8 +77,25 @@ class PlacedDict(dict[str, Any]):
     ) -> None:
         super().__init__(items)
         self.origin = origin
-        self.origins = dict(origins or {})
         self.broken = set(broken)
+        if origins is not None:
+            self.origins = dict(origins)
+
+    def __getattr__(self, name: str) -> Any:
+        """Called for what has not been made yet."""
+        if name == "origins":
+            known = self.places is not MADE
+            places = self.places.origins(self.at + 1, len(self)) if known else repeat(self.origin)
+            self.origins = dict(zip(self, places, strict=known))
+        elif name == "origin":
+            self.origin = self.places.origin(self.at)
+        elif name == "broken":
+            self.broken = set()
+        elif name == "places":
+            self.places = MADE
+        else:
+            raise AttributeError(name)
+        return getattr(self, name)
 
     def copied(self) -> "PlacedDict":
         """Another mapping of the same items."""
@@ -52,8 +112,8 @@ class PlacedDict(dict[str, Any]):
 
     def drop(self, name: str) -> None:
         """Takes an item away as if it had never been there."""
-        self.pop(name, None)
         self.origins.pop(name, None)
+        self.pop(name, None)
         self.broken.discard(name)
 
 
@@ -65,12 +125,39 @@ def sound(mapping: PlacedDict) -> Any:
 class PlacedList(list[Any]):
     """A list out of a file; ``origins`` has the place of each item."""
 
-    __slots__ = ("origin", "origins")
+    __slots__ = ("at", "origin", "origins", "places")
+
+    at: int
+    """The index of the list's own place in ``places``, those of its items following."""
+    places: Places
+    origin: Origin
+    origins: list[Origin]
 
     def __init__(self, items: Iterable[Any], origin: Origin, origins: Iterable[Origin] = ()) -> None:
         super().__init__(items)
         self.origin = origin
         self.origins = list(origins)
+
+    def __getattr__(self, name: str) -> Any:
+        """Called for what has not been made yet."""
+        if name == "origins":
+            self.origins = list(self.places.origins(self.at + 1, len(self)))
+        elif name == "origin":
+            self.origin = self.places.origin(self.at)
+        elif name == "places":
+            self.places = MADE
+        else:
+            raise AttributeError(name)
+        return getattr(self, name)
+
+
+def is_literal(value: Any) -> bool:
+    """Whether it is known, without a look inside, that no reference to a secret is in a value."""
+    type_ = type(value)
+    if type_ is PlacedDict or type_ is PlacedList:
+        literal: bool = value.places.literal
+        return literal
+    return type_ is not dict and type_ is not list
 
 
 def placed_list(items: list[Any], origin: Origin, origins: list[Origin]) -> Any:

@@ -9,8 +9,8 @@ from reconciler.errors import Origin, Problem
 from reconciler.kinds import KINDS, Kind
 from reconciler.kinds.connection import CONNECTION_TYPES
 from reconciler.kinds.secrecy import WORDS, looks_secret
-from reconciler.manifests.loader import unseen
 from reconciler.manifests.merge import kind_sections
+from reconciler.manifests.names import unseen
 from reconciler.manifests.placed import PlacedDict, PlacedList, parts
 from reconciler.manifests.validation import did_you_mean, spelled
 from reconciler.model import MASK, Key, Path

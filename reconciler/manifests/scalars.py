@@ -3,8 +3,14 @@
 import math
 import re
 
-NULLS = frozenset({"", "~", "null", "Null", "NULL"})
-BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+WORDS: dict[str, bool | None] = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+}
+"""Plain scalars that are no text."""
+NUMERIC = frozenset("+-.0123456789")
+"""How a number begins, or what another reader of YAML takes for one."""
 INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)\Z")
 FLOAT = re.compile(r"[-+]?(\.[0-9]+|(0|[1-9][0-9]*)(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z")
 AMBIGUOUS = re.compile(
@@ -28,12 +34,17 @@ class AmbiguousScalarError(ValueError):
     """A scalar that another version of YAML, or the JSON it is stored as, would read differently."""
 
 
+def is_word(text: str) -> bool:
+    """Whether ``text`` is, at a glance, just text: what most keys and ids are."""
+    return text.isidentifier() and text.isascii() and text not in WORDS
+
+
 def resolve(text: str) -> str | int | float | bool | None:
     """The value of a plain scalar; raises AmbiguousScalarError where readers of YAML disagree."""
-    if text in NULLS:
-        return None
-    if text in BOOLEANS:
-        return BOOLEANS[text]
+    if text[:1] not in NUMERIC:
+        return WORDS.get(text, text)
+    if text.isdecimal() and text.isascii() and text[0] != "0" and len(text) <= LONGEST_NUMBER:
+        return int(text)
     if len(text) > LONGEST_NUMBER:
         return _no_number(text)
     if AMBIGUOUS.fullmatch(text):

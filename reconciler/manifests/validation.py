@@ -10,7 +10,8 @@ from typing import Any
 from jsonschema import Draft202012Validator, ValidationError, validators
 
 from reconciler.errors import Origin, Problem
-from reconciler.manifests.loader import MOST_PROBLEMS, quoted
+from reconciler.manifests.builder import MOST_PROBLEMS
+from reconciler.manifests.names import quoted
 from reconciler.manifests.placed import PlacedDict, place_of, without
 from reconciler.manifests.schema import LEAF_REF, SCHEMAS
 from reconciler.model import MASK, Path

@@ -9,8 +9,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from reconciler.errors import Origin, Problem
-from reconciler.manifests.loader import load, unseen
+from reconciler.manifests.loader import load
 from reconciler.manifests.merge import merge_layers
+from reconciler.manifests.names import unseen
 from reconciler.manifests.parameters import Parameters, expand
 from reconciler.manifests.placed import BROKEN, PlacedDict, PlacedList
 from reconciler.manifests.validation import validate
