@@ -6,7 +6,7 @@ from typing import Any
 from reconciler.errors import Problem
 from reconciler.kinds import KINDS, Kind
 from reconciler.manifests.names import quoted
-from reconciler.manifests.placed import BROKEN, PlacedDict, PlacedList
+from reconciler.manifests.placed import PlacedDict, PlacedList
 
 Path = tuple[str, ...]
 
@@ -27,44 +27,50 @@ def in_object_form(document: PlacedDict) -> PlacedDict:
 
 
 def _spelled_out(section: PlacedDict, shorthand: str) -> PlacedDict:
+    short = [name for name, value in section.items() if not isinstance(value, PlacedDict | None)]
+    if not short:
+        return section
     spelled = section.copied()
-    for name, value in section.items():
-        if value is not None and not isinstance(value, PlacedDict):
-            origin = section.origins[name]
-            spelled[name] = PlacedDict({shorthand: value}, origin, {shorthand: origin})
+    for name in short:
+        spelled[name] = PlacedDict({shorthand: section[name]}, section.origins[name])
     return spelled
 
 
 def join_files(documents: list[PlacedDict], problems: list[Problem]) -> PlacedDict:
     """The manifests of one folder as one: none may declare what another declares."""
     layer = PlacedDict({}, documents[0].origin)
-    for document in documents:
-        for section, body in document.items():
-            known = layer.get(section)
-            if known is None:
-                layer.put(section, body, document.origins[section])
-            elif body is not None:
-                layer[section] = _joined(section, known, body, problems)
+    for section in dict.fromkeys(name for document in documents for name in document):
+        having = [document for document in documents if section in document]
+        first = next((document for document in having if document[section] is not None), having[-1])
+        bodies = [document[section] for document in having if document[section] is not None]
+        layer.put(section, _joined(section, bodies, problems), first.origins[section])
     layer.broken |= {section for document in documents for section in document.broken}
     return layer
 
 
-def _joined(section: str, known: PlacedDict, body: PlacedDict, problems: list[Problem]) -> PlacedDict:
-    return _join_absent(known, body) if section == "absent" else _join_section(known, body, problems)
-
-
-def _join_section(known: PlacedDict, body: PlacedDict, problems: list[Problem]) -> PlacedDict:
-    joined = known.copied()
-    for name, origin in body.origins.items():
-        if name in known.origins:
-            what = f"{quoted(name)} is declared at {known.origins[name]} already"
-            problems.append(Problem(origin, what, "keep one of the two"))
-        joined.put(name, body.get(name, BROKEN), origin)
+def _joined(section: str, bodies: list[PlacedDict], problems: list[Problem]) -> PlacedDict | None:
+    if len(bodies) < 2:  # noqa: PLR2004 - nothing to join
+        return bodies[0] if bodies else None
+    joined = bodies[0].copied()
+    for body in bodies[1:]:
+        if section == "absent":
+            _join_absent(joined, body)
+        else:
+            _join_section(joined, body, problems)
     return joined
 
 
-def _join_absent(known: PlacedDict, body: PlacedDict) -> PlacedDict:
-    joined = known.copied()
+def _join_section(joined: PlacedDict, body: PlacedDict, problems: list[Problem]) -> None:
+    for name in joined.origins.keys() & body.origins.keys():
+        what = f"{quoted(name)} is declared at {joined.origins[name]} already"
+        problems.append(Problem(body.origins[name], what, "keep one of the two"))
+        joined.drop(name)
+    joined.update(body)
+    joined.origins.update(body.origins)
+    joined.broken |= body.broken
+
+
+def _join_absent(joined: PlacedDict, body: PlacedDict) -> None:
     for name, ids in body.items():
         before = joined.get(name)
         if isinstance(before, PlacedList) and isinstance(ids, PlacedList):
@@ -72,7 +78,6 @@ def _join_absent(known: PlacedDict, body: PlacedDict) -> PlacedDict:
         elif ids is not None or before is None:
             joined.put(name, ids, body.origins[name])
     joined.broken |= body.broken
-    return joined
 
 
 def merge_layers(layers: list[PlacedDict]) -> PlacedDict:
@@ -104,13 +109,15 @@ def _removed_from_nothing(layer: PlacedDict, lower: list[PlacedDict]) -> Iterato
 
 
 def _merged(lower: Any, upper: PlacedDict, path: Path) -> PlacedDict:
+    if not _is_mapping(lower) and not _removes(upper, path):
+        return upper
     result = lower.copied() if _is_mapping(lower) else PlacedDict({}, upper.origin)
     result.origin = upper.origin
     result.broken |= upper.broken
     result.origins |= {name: upper.origins[name] for name in upper.broken if name in upper.origins}
     for name, value in upper.items():
         inner = (*path, name)
-        whole = len(inner) == 3 and (inner[0], name) in WHOLE  # noqa: PLR2004 - section, id, field
+        whole = _is_whole(path, name)
         if value is None and not whole:
             result.drop(name)
         elif _is_mapping(value) and not whole:
@@ -120,6 +127,20 @@ def _merged(lower: Any, upper: PlacedDict, path: Path) -> PlacedDict:
         else:
             result.put(name, value, upper.origins[name])
     return result
+
+
+def _is_whole(path: Path, name: str) -> bool:
+    return len(path) == 2 and (path[0], name) in WHOLE  # noqa: PLR2004 - section and id
+
+
+def _removes(upper: PlacedDict, path: Path) -> bool:
+    """Whether a ``null`` stands somewhere in a mapping to take something away."""
+    for name, value in upper.items():
+        if value is not None and type(value) is not PlacedDict:
+            continue
+        if not _is_whole(path, name) and (value is None or _removes(value, (*path, name))):
+            return True
+    return False
 
 
 def _is_mapping(value: Any) -> bool:
