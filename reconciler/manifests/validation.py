@@ -1,20 +1,19 @@
 """A placed document held against its JSON Schema, every violation told in words and with its place."""
 
-import difflib
-import functools
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
-from typing import Any
-
-from jsonschema import Draft202012Validator, ValidationError, validators
+from typing import TYPE_CHECKING, Any
 
 from reconciler.errors import Origin, Problem
+from reconciler.manifests.acceptance import acceptance
 from reconciler.manifests.builder import MOST_PROBLEMS
 from reconciler.manifests.names import quoted
 from reconciler.manifests.placed import PlacedDict, place_of, without
-from reconciler.manifests.schema import LEAF_REF, SCHEMAS
+from reconciler.manifests.schema import SCHEMAS
 from reconciler.model import MASK, Path
+
+if TYPE_CHECKING:
+    from jsonschema import ValidationError
 
 TYPE_NAMES = {
     "object": "a mapping",
@@ -47,7 +46,11 @@ def validate(document: PlacedDict, schema: str) -> tuple[PlacedDict, list[Proble
 
     No message quotes a value.
     """
-    found = islice(_validator(schema).iter_errors(document), MOST_PROBLEMS)
+    if acceptance(schema)(document):
+        return document, []
+    from reconciler.manifests.judge import violations  # noqa: PLC0415 - not needed where nothing is wrong
+
+    found = islice(violations(schema, document), MOST_PROBLEMS)
     told = [one for error in found for one in _told(document, error)]
     problems = [problem for _, problem in told]
     if len(told) >= MOST_PROBLEMS:
@@ -60,39 +63,7 @@ def unreadable(schema: str, origin: Origin) -> PlacedDict:
     return PlacedDict({}, origin, broken=SCHEMAS[schema]()["properties"])
 
 
-@functools.cache
-def _validator(name: str) -> Any:
-    keywords = {"$ref": _ref, "pattern": _pattern}
-    strict = validators.extend(Draft202012Validator, keywords, type_checker=STRICT)  # type: ignore[no-untyped-call]
-    return strict(SCHEMAS[name]())
-
-
-STRICT = Draft202012Validator.TYPE_CHECKER.redefine(
-    "integer", lambda _checker, value: isinstance(value, int) and not isinstance(value, bool)
-)
-"""JSON Schema takes 5.0 for an integer; Airflow does not."""
-
-
-def _ref(validator: Any, reference: str, instance: Any, schema: Any) -> Any:
-    """The keyword as it is, but for values that hold no reference to a secret there is nothing to check."""
-    if reference == LEAF_REF and not _holds_reference(instance):
-        return ()
-    return Draft202012Validator.VALIDATORS["$ref"](validator, reference, instance, schema)
-
-
-def _holds_reference(value: Any) -> bool:
-    if isinstance(value, dict):
-        return "$secret" in value or any(map(_holds_reference, value.values()))
-    return isinstance(value, list) and any(map(_holds_reference, value))
-
-
-def _pattern(_validator: Any, pattern: str, instance: Any, _schema: Any) -> Iterator[ValidationError]:
-    """The whole text must match: for Python alone, ``$`` would let a line end follow."""
-    if isinstance(instance, str) and not re.fullmatch(pattern, instance):
-        yield ValidationError("")
-
-
-def _told(document: PlacedDict, error: ValidationError) -> Iterator[tuple[Path, Problem]]:
+def _told(document: PlacedDict, error: "ValidationError") -> Iterator[tuple[Path, Problem]]:
     """What is wrong, with the path to what must not be looked at again."""
     path = tuple(error.absolute_path)
     schema, instance = _details(error)
@@ -106,7 +77,7 @@ def _told(document: PlacedDict, error: ValidationError) -> Iterator[tuple[Path, 
         yield path, _problem(document, path, *_words(error))
 
 
-def _details(error: ValidationError) -> tuple[Mapping[str, Any], Any]:
+def _details(error: "ValidationError") -> tuple[Mapping[str, Any], Any]:
     """The violated schema and what violates it."""
     return (error.schema if isinstance(error.schema, Mapping) else {}), error.instance
 
@@ -130,12 +101,14 @@ def _problem(document: PlacedDict, path: Path, what: str, fix: str) -> Problem:
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """A suggestion for a misspelt name, or the list of what there is."""
+    import difflib  # noqa: PLC0415 - not needed where nothing is wrong
+
     names = list(known)
     near = difflib.get_close_matches(name[:100].lower(), names, n=1, cutoff=0.6)
     return f"did you mean '{near[0]}'?" if near else f"use one of {', '.join(names)}"
 
 
-def _words(error: ValidationError) -> tuple[str, str]:
+def _words(error: "ValidationError") -> tuple[str, str]:
     """What is wrong and what to do about it."""
     schema, instance = _details(error)
     value: Any = error.validator_value
