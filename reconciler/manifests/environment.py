@@ -1,7 +1,9 @@
 """A folder with an ``environment.yaml``, read as a whole: the environment and what it declares."""
 
+import gc
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -12,6 +14,7 @@ from reconciler.errors import ManifestError, Origin, Problem
 from reconciler.guards import DEFAULT_LIMIT, Limit
 from reconciler.kinds import BY_NAME, KINDS
 from reconciler.manifests import rules
+from reconciler.manifests.acceptance import holds_reference
 from reconciler.manifests.files import (
     ENVIRONMENT_FILE,
     is_file,
@@ -22,7 +25,7 @@ from reconciler.manifests.files import (
 )
 from reconciler.manifests.layers import read_layers
 from reconciler.manifests.merge import emptied, kind_sections, merge_layers
-from reconciler.manifests.placed import PlacedDict, PlacedList, parts
+from reconciler.manifests.placed import PlacedDict, PlacedList, is_literal, parts
 from reconciler.manifests.validation import unreadable, validate
 from reconciler.model import Key, Resource, Secret, State
 from reconciler.stores.location import FileLocation, LocationError, parse_location
@@ -56,6 +59,21 @@ class Environment:
         return any(fnmatchcase(key.id, pattern) for pattern in self.authoritative_ids.get(key.kind, ()))
 
 
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Pauses Python's search for cycles: a load makes none, and each search would go over all it has made."""
+    paused = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.unfreeze()  # which together make everything old, so that the next search is not at once
+        if paused:
+            gc.enable()
+
+
+@_without_collector()
 def load_environment(folder: Path, schemes: frozenset[str]) -> Environment:
     """Reads, merges and checks one environment folder, offline.
 
@@ -68,21 +86,24 @@ def load_environment(folder: Path, schemes: frozenset[str]) -> Environment:
     layers = read_layers(document, folder, problems)
     merged = merge_layers(layers)
     allow = _strings(parts(document, "secrets"), "allow")
-    problems += rules.check(merged, schemes, allow)
+    notable = rules.notable(merged)
+    problems += rules.check_ids(merged)
+    problems += rules.check(notable, schemes, allow)
     for place in ("auth", "fingerprint_key"):
         problems += rules.check_references(parts(document, place), schemes, allow)
     if problems or target is None:
         raise ManifestError(problems)
     path_limit = PATH_LIMIT if isinstance(target, MwaaTarget) else None
+    doubts = (*emptied(layers), *rules.warnings(merged, notable, path_limit), *_idle(document, notable))
     return Environment(
         name=document["name"],
         folder=folder,
         target=target,
-        desired=_desired(merged),
         absent=_absent(merged),
+        desired=_taken_out(merged),
         authoritative_ids=_authoritative(document),
         rate_limit=document.get("rate_limit"),
-        warnings=(*emptied(layers), *rules.warnings(merged, path_limit), *_idle(document, merged)),
+        warnings=doubts,
         ledger=document.get("ledger"),
         fingerprint_key=_with_secrets(document.get("fingerprint_key")),
         adopt_always=document.get("adopt") == "always",
@@ -106,18 +127,16 @@ def _check_ledger(document: PlacedDict, folder: Path, target: Target | None) -> 
         yield Problem(document.origins["fingerprint_key"], what, "the key itself does not belong here")
 
 
-def _idle(document: PlacedDict, merged: PlacedDict) -> Iterator[Problem]:
+def _idle(document: PlacedDict, notable: list[rules.Declared]) -> Iterator[Problem]:
     """Settings that only mean something with a ledger."""
     if "ledger" in document:
         return
     for name in ("fingerprint_key", "adopt"):
         if name in document:
             yield Problem(document.origins[name], f"{name} means nothing without a ledger", "name one")
-    for _, section in kind_sections(merged):
-        for body in section.values():
-            if body.get("secret_version") is not None:
-                what = "secret_version means nothing without a ledger, which would remember the last one"
-                yield Problem(body.origins["secret_version"], what, "name one, or use --resend-secrets")
+    for body in (one.body for one in notable if one.body.get("secret_version") is not None):
+        what = "secret_version means nothing without a ledger, which would remember the last one"
+        yield Problem(body.origins["secret_version"], what, "name one, or use --resend-secrets")
 
 
 def _limit(value: int | str | None) -> Limit:
@@ -183,26 +202,44 @@ def _as_secret(auth: PlacedDict, name: str) -> Any:
 
 
 def _with_secrets(value: Any) -> Any:
+    """A value with Secrets in place of references; the very same where there are none."""
+    return value if is_literal(value) or not holds_reference(value) else _replaced(value)
+
+
+def _replaced(value: Any) -> Any:
     if isinstance(value, dict) and "$secret" in value:
         return Secret(value["$secret"])
     if isinstance(value, dict):
-        return {name: _with_secrets(item) for name, item in value.items()}
-    return [_with_secrets(item) for item in value] if isinstance(value, list) else value
+        return {name: _replaced(item) for name, item in value.items()}
+    return [_replaced(item) for item in value] if isinstance(value, list) else value
 
 
-def _desired(merged: PlacedDict) -> dict[Key, Resource]:
-    return {
-        Key(kind.name, id_): Resource(
-            key=Key(kind.name, id_),
-            fields={name: _with_secrets(body[name]) for name in kind.field_names if name in body},
-            origin=section.origins[id_],
-            ignore=frozenset(body.get("ignore", ())),
-            protect=bool(body.get("protect", False)),
-            secret_version=body.get("secret_version"),
-        )
-        for kind, section in kind_sections(merged)
-        for id_, body in section.items()
-    }
+def _taken_out(merged: PlacedDict) -> dict[Key, Resource]:
+    """The declared resources, in place of which nothing stays in ``merged``: there may be very many."""
+    desired = {}
+    for kind, section in kind_sections(merged):
+        names, origins = kind.field_names, section.origins
+        for id_, body in section.items():
+            key = Key(kind.name, id_)
+            desired[key] = _resource(key, names, body, origins.pop(id_))
+            section[id_] = None
+    return desired
+
+
+def _resource(key: Key, names: tuple[str, ...], body: PlacedDict, origin: Origin) -> Resource:
+    fields = {name: body[name] for name in names if name in body}
+    if not is_literal(body):
+        fields = {name: _with_secrets(value) for name, value in fields.items()}
+    if len(fields) == len(body):
+        return Resource(key, fields, origin)
+    return Resource(
+        key,
+        fields,
+        origin,
+        ignore=frozenset(body.get("ignore", ())),
+        protect=bool(body.get("protect", False)),
+        secret_version=body.get("secret_version"),
+    )
 
 
 def _absent(merged: PlacedDict) -> dict[Key, Origin]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import Any, NamedTuple
 
 from reconciler.dialects.base import path_of
 from reconciler.errors import Origin, Problem
@@ -15,22 +15,86 @@ from reconciler.manifests.placed import PlacedDict, PlacedList, parts
 from reconciler.manifests.validation import did_you_mean, spelled
 from reconciler.model import MASK, Key, Path
 
+TELLING = frozenset({"$secret", "secret_version"})
+QUIET = frozenset({bool, int, float, type(None)})
+"""Types of leaves that hold neither a secret nor a mask where no name says so."""
 CONNECTION_ID_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-")
 
 
-def check(merged: PlacedDict, schemes: frozenset[str], allow: list[str] | None) -> Iterator[Problem]:
-    """Everything that merged manifests must not say."""
-    yield from check_ids(merged)
-    for kind, section in kind_sections(merged):
-        for id_, body in section.items():
-            if not (kind.collection in merged.broken or id_ in section.broken):
-                yield from _check_required(kind, id_, body, section.origins[id_])
-            yield from _check_leaves(kind, id_, body)
-            yield from check_references(body, schemes, allow)
+class Declared(NamedTuple):
+    """One resource of merged manifests."""
+
+    kind: Kind
+    id: str
+    body: PlacedDict
+    origin: Origin
+    incomplete: bool
+    """Whether something that may belong to it is broken."""
+
+
+def notable(merged: PlacedDict) -> list[Declared]:
+    """The resources that a rule may have something to say about; about most there is nothing."""
+    return [
+        Declared(
+            kind,
+            id_,
+            section[id_],
+            section.origins[id_],
+            kind.collection in merged.broken or id_ in section.broken,
+        )
+        for kind, section in kind_sections(merged)
+        for id_ in _notable_ids(kind, section)
+    ]
+
+
+def _notable_ids(kind: Kind, section: PlacedDict) -> Iterator[str]:
+    """All but those that have what they need, and no secret, nothing that looks like one, and no mask."""
+    required = frozenset(kind.required)
+    named = kind.name == "variable" and looks_secret("\n".join(section))
+    typed = kind.name == "connection"
+    quiet: set[str] = set()
+    for id_, body in section.items():
+        if (
+            not required <= body.keys()
+            or not _is_quiet(body, quiet)
+            or (named and looks_secret(id_))
+            or (typed and body["conn_type"] not in CONNECTION_TYPES)
+        ):
+            yield id_
+
+
+def _is_quiet(value: Any, quiet: set[str]) -> bool:
+    """Whether neither a name nor a text in a value may concern a rule; ``quiet`` are names that do not."""
+    names = value if isinstance(value, dict) else ()
+    if not (quiet.issuperset(names) or _are_quiet(names, quiet)):
+        return False
+    for item in value.values() if names else value:
+        if type(item) is str:
+            if MASK in item:
+                return False
+        elif type(item) not in QUIET and not _is_quiet(item, quiet):
+            return False
+    return True
+
+
+def _are_quiet(names: Iterable[str], quiet: set[str]) -> bool:
+    quiet |= {name for name in names if name not in TELLING and not looks_secret(name)}
+    return quiet.issuperset(names)
+
+
+def check(found: list[Declared], schemes: frozenset[str], allow: list[str] | None) -> Iterator[Problem]:
+    """Everything that the notable resources must not say."""
+    for one in found:
+        if not one.incomplete:
+            yield from _check_required(one.kind, one.id, one.body, one.origin)
+        yield from _check_leaves(one.kind, one.id, one.body)
+        yield from check_references(one.body, schemes, allow)
 
 
 def id_problem(kind: Kind, id_: str) -> str | None:
     """Why Airflow cannot be asked about an id, or ``None``. Facts: this project's contract tests."""
+    if id_.isidentifier() and id_.isascii() and len(id_) <= kind.id_length:
+        return None
     if not id_:
         return "an id must not be empty"
     if len(id_) > kind.id_length:
@@ -147,18 +211,17 @@ def _check_reference(
         yield Problem(origin, f"the reference {reference} is outside secrets.allow", fix)
 
 
-def warnings(merged: PlacedDict, path_limit: int | None) -> Iterator[Problem]:
-    """What is probably, but not surely, a mistake.
+def warnings(merged: PlacedDict, found: list[Declared], path_limit: int | None) -> Iterator[Problem]:
+    """What is probably, but not surely, a mistake; ``found`` are the notable resources.
 
     ``path_limit`` is the longest path that the environment takes, where that is known.
     """
     for kind in KINDS:
-        declared = parts(merged, kind.collection)
-        for id_, origin in [*declared.origins.items(), *absent_ids(merged, kind)]:
-            if path_limit is not None:
+        if path_limit is not None:
+            for id_, origin in [*parts(merged, kind.collection).origins.items(), *absent_ids(merged, kind)]:
                 yield from _long_path(Key(kind.name, id_), origin, path_limit)
-        for id_, body in declared.items():
-            yield from _doubts(kind, id_, body)
+        for one in (one for one in found if one.kind is kind):
+            yield from _doubts(one.kind, one.id, one.body)
 
 
 def _long_path(key: Key, origin: Origin, limit: int) -> Iterator[Problem]:
