@@ -2,7 +2,7 @@
 
 import gc
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -74,7 +74,7 @@ def _without_collector() -> Iterator[None]:
 
 
 @_without_collector()
-def load_environment(folder: Path, schemes: frozenset[str]) -> Environment:
+def load_environment(folder: Path, schemes: Collection[str]) -> Environment:
     """Reads, merges and checks one environment folder, offline.
 
     ``schemes`` are the sources of secrets there are. Raises ManifestError with every problem at once.

@@ -1,6 +1,6 @@
 """What a schema cannot say about merged manifests."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 
@@ -82,7 +82,7 @@ def _are_quiet(names: Iterable[str], quiet: set[str]) -> bool:
     return quiet.issuperset(names)
 
 
-def check(found: list[Declared], schemes: frozenset[str], allow: list[str] | None) -> Iterator[Problem]:
+def check(found: list[Declared], schemes: Collection[str], allow: list[str] | None) -> Iterator[Problem]:
     """Everything that the notable resources must not say."""
     for one in found:
         if not one.incomplete:
@@ -191,7 +191,9 @@ def leaves(value: Any, path: Path, origin: Origin) -> Iterator[tuple[Path, Any, 
         yield path, value, origin
 
 
-def check_references(body: PlacedDict, schemes: frozenset[str], allow: list[str] | None) -> Iterator[Problem]:
+def check_references(
+    body: PlacedDict, schemes: Collection[str], allow: list[str] | None
+) -> Iterator[Problem]:
     """Secret references within a mapping: a source that exists, and one that the environment allows."""
     for _, value, origin in leaves(body, (), body.origin):
         if isinstance(value, PlacedDict):
@@ -199,7 +201,7 @@ def check_references(body: PlacedDict, schemes: frozenset[str], allow: list[str]
 
 
 def _check_reference(
-    reference: str, origin: Origin, schemes: frozenset[str], allow: list[str] | None
+    reference: str, origin: Origin, schemes: Collection[str], allow: list[str] | None
 ) -> Iterator[Problem]:
     scheme = reference.partition(":")[0]
     if scheme not in schemes:
