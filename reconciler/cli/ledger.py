@@ -5,7 +5,7 @@ import json
 import click
 
 from reconciler import keeper
-from reconciler.cli.planning import load_all
+from reconciler.cli.loading import load_all
 from reconciler.cli.terminal import Terminal, talking
 from reconciler.errors import Refused, UsageError
 from reconciler.fleet import Result

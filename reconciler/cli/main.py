@@ -7,12 +7,16 @@ import sys
 import traceback
 from collections.abc import Sequence
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 import click
 
 from reconciler import __version__
 from reconciler.cli.interrupts import INTERRUPTED
 from reconciler.errors import ReconcilerError, Unexpected
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 COMMANDS = {
     "validate": "Read, merge and check manifests, offline.",
@@ -41,6 +45,15 @@ class LazyGroup(click.Group):
             return None
         command: click.Command = getattr(import_module(f"reconciler.cli.{cmd_name}"), cmd_name)
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem]":
+        """What may follow on the line: out of the table above, without importing anything."""
+        from click.shell_completion import CompletionItem  # noqa: PLC0415 - only shells ask for it
+
+        commands = [
+            CompletionItem(name, help=text) for name, text in COMMANDS.items() if name.startswith(incomplete)
+        ]
+        return [*commands, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The table above, without importing anything."""

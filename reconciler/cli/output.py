@@ -2,7 +2,6 @@
 
 import base64
 import contextlib
-import html
 import json
 import re
 import sys
@@ -30,6 +29,8 @@ WORKFLOW_COMMAND = re.compile(r"^(\s*)(::|##\[)", re.MULTILINE)
 
 def forms(secret: str) -> Iterator[str]:
     """The spellings in which a secret may turn up in a text."""
+    import html  # noqa: PLC0415 - brings a long table, and is needed only where there are secrets
+
     for text in {secret, *secret.splitlines()}:
         if len(text) >= SHORTEST_SCRUBBED:
             yield from (text, json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1])

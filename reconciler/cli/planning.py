@@ -1,4 +1,4 @@
-"""What plan, apply and drift do first: load every environment, reach it, compare."""
+"""What plan, apply and drift do first: reach every environment and compare."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -7,18 +7,18 @@ from reconciler.amazon import place_of
 from reconciler.backends import Backend
 from reconciler.backends.readonly import ReadOnly
 from reconciler.cli.interrupts import Interrupt
+from reconciler.cli.loading import load_all
 from reconciler.cli.terminal import Terminal
 from reconciler.connect import connect, default_rate
 from reconciler.engine import Planned, Run, plan_environment
 from reconciler.errors import StalePermit
-from reconciler.fleet import Result, attempt, check_names, folders, then
+from reconciler.fleet import Result, then
 from reconciler.guards import Allowed
 from reconciler.ledger import RUN_SECONDS
-from reconciler.manifests import Environment, load_environment
+from reconciler.manifests import Environment
 from reconciler.model import Key
 from reconciler.permit import Permit
 from reconciler.retry import Patience
-from reconciler.secrets import schemes
 from reconciler.selection import Selection
 
 
@@ -36,23 +36,6 @@ class Wish:
     deadline: float = RUN_SECONDS
     """Seconds that each environment may take."""
     interrupt: Interrupt = field(default_factory=Interrupt)
-
-
-def load_all(patterns: tuple[str, ...], terminal: Terminal) -> list[Result[Environment]]:
-    """Every environment, or why it cannot be read; warnings are told on the way."""
-    known = schemes()
-    results = [
-        attempt(folder.resolve().name, lambda folder=folder: load_environment(folder, known))  # type: ignore[misc]
-        for folder in folders(patterns)
-    ]
-    loaded = [result.value for result in results if result.value is not None]
-    check_names(loaded)
-    for environment in loaded:
-        terminal.warn(environment.warnings)
-    return [
-        Result(result.value.name if result.value else result.name, result.value, result.error)
-        for result in results
-    ]
 
 
 def plan_all(patterns: tuple[str, ...], terminal: Terminal, wish: Wish) -> list[Result[Planned]]:

@@ -7,7 +7,7 @@ import click
 from reconciler.capacity import check_offline
 from reconciler.cli import options
 from reconciler.cli.delivery import VALIDATION, Delivery, Formats, check_places, codes
-from reconciler.cli.planning import load_all
+from reconciler.cli.loading import load_all
 from reconciler.cli.terminal import Terminal, talking
 from reconciler.fleet import gravest, then
 

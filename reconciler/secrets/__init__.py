@@ -1,7 +1,7 @@
 """References to secrets, looked up. A source is an entry point of the group ``reconciler.secrets``."""
 
+from collections.abc import Collection, Iterator
 from dataclasses import replace
-from importlib.metadata import entry_points
 from typing import Any, Protocol
 
 from reconciler.amazon import Place
@@ -9,6 +9,8 @@ from reconciler.errors import SecretError
 from reconciler.model import MASK, Key, Resource, Secret, State, holds_secrets, mapped_secrets
 
 GROUP = "reconciler.secrets"
+OWN = frozenset({"aws-sm", "env", "ssm"})
+"""The sources that this package brings; to search all installed ones for more takes a while."""
 
 
 class Source(Protocol):
@@ -23,9 +25,17 @@ class Source(Protocol):
         """The plaintext of a secret; ``None`` if the source has none of that name or it is empty."""
 
 
-def schemes() -> frozenset[str]:
+class Schemes(Collection[str]):
     """The schemes of references that can be looked up here."""
-    return frozenset(point.name for point in entry_points(group=GROUP))
+
+    def __contains__(self, scheme: object) -> bool:
+        return scheme in OWN or scheme in _points()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_points())
+
+    def __len__(self) -> int:
+        return len(_points())
 
 
 class Secrets:
@@ -103,11 +113,18 @@ def _mapped(desired: State, change: Any) -> dict[Key, Resource]:
     }
 
 
+def _points() -> dict[str, Any]:
+    """The entry points of every source that is installed, the first of each name."""
+    from importlib.metadata import entry_points  # noqa: PLC0415 - slow, and rarely needed
+
+    return {point.name: point for point in reversed(tuple(entry_points(group=GROUP)))}
+
+
 def _source(scheme: str, place: Place) -> Any:
-    points = [point for point in entry_points(group=GROUP) if point.name == scheme]
-    if not points:
+    points = _points()
+    if scheme not in points:
         raise SecretError(f"'{scheme}' is no source of secrets")
-    made = points[0].load()
+    made = points[scheme].load()
     return made.at(place) if hasattr(made, "at") else made()
 
 

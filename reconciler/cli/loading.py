@@ -1,0 +1,23 @@
+"""What every command does first: it loads the environments it is given."""
+
+from reconciler.cli.terminal import Terminal
+from reconciler.fleet import Result, attempt, check_names, folders
+from reconciler.manifests import Environment, load_environment
+from reconciler.secrets import Schemes
+
+
+def load_all(patterns: tuple[str, ...], terminal: Terminal) -> list[Result[Environment]]:
+    """Every environment, or why it cannot be read; warnings are told on the way."""
+    known = Schemes()
+    results = [
+        attempt(folder.resolve().name, lambda folder=folder: load_environment(folder, known))  # type: ignore[misc]
+        for folder in folders(patterns)
+    ]
+    loaded = [result.value for result in results if result.value is not None]
+    check_names(loaded)
+    for environment in loaded:
+        terminal.warn(environment.warnings)
+    return [
+        Result(result.value.name if result.value else result.name, result.value, result.error)
+        for result in results
+    ]
