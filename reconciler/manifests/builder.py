@@ -145,11 +145,14 @@ class Builder:
         return value
 
     def _scalar(self, event: Any) -> Any:
-        text = event.value
         if event.style or not event.implicit[0]:
-            return text
-        if (value := self._texts.get(text, UNKNOWN)) is not UNKNOWN:
-            return value
+            return event.value
+        value = self._texts.get(event.value, UNKNOWN)
+        return self._plain(event) if value is UNKNOWN else value
+
+    def _plain(self, event: Any) -> Any:
+        """What a plain scalar means that is not known yet."""
+        text = event.value
         try:
             value = resolve(text)
         except AmbiguousScalarError:
@@ -197,7 +200,7 @@ class Builder:
             if type(event) is Scalar and not (marked and _has_mark(event)):
                 value = event.value
                 if not event.style and (value := texts.get(value, UNKNOWN)) is UNKNOWN:
-                    value = self._scalar(event)
+                    value = self._plain(event)
             else:
                 self._left = left
                 inside = self._inside if marked or type(event) is not MappingStart else self._mapping
