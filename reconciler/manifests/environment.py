@@ -229,7 +229,9 @@ def _taken_out(merged: PlacedDict) -> dict[Key, Resource]:
 def _resource(key: Key, names: tuple[str, ...], body: PlacedDict, origin: Origin) -> Resource:
     fields = {name: body[name] for name in names if name in body}
     if not is_literal(body):
-        fields = {name: _with_secrets(value) for name, value in fields.items()}
+        fields = {
+            name: value if type(value) is str else _with_secrets(value) for name, value in fields.items()
+        }
     if len(fields) == len(body):
         return Resource(key, fields, origin)
     return Resource(

@@ -1,6 +1,7 @@
 """``${name}`` in the values of manifests."""
 
 import json
+import operator
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -44,29 +45,49 @@ def expand(document: PlacedDict, parameters: Parameters, problems: list[Problem]
     """
     if is_literal(document):
         return document
-    expanded = document.copied()
-    for section, body in document.items():
-        if section != NOT_EXPANDED:
-            origin = document.origins[section]
-            expanded.put(section, _expanded(body, origin, parameters, problems), origin)
-    return expanded
+    return _filled_in(document, parameters, problems, but=NOT_EXPANDED)
 
 
-def _expanded(value: Any, origin: Origin, parameters: Parameters, problems: list[Problem]) -> Any:
-    if isinstance(value, PlacedDict):
-        copy = value.copied()
-        for name, item in value.items():
-            copy.put(name, _expanded(item, value.origins[name], parameters, problems), value.origins[name])
-        return sound(copy)
-    if isinstance(value, PlacedList):
-        pairs = zip(value, value.origins, strict=True)
-        items = [_expanded(item, place, parameters, problems) for item, place in pairs]
-        return placed_list(items, value.origin, value.origins)
-    if isinstance(value, str) and "${" in value:
-        wrong = [problem for match in REFERENCE.finditer(value) for problem in _wrong(match, parameters)]
-        problems += [Problem(origin, *problem) for problem in wrong if parameters.known]
-        return BROKEN if wrong else _filled(value, parameters.values)
+def _expanded(
+    value: Any, around: PlacedDict | PlacedList, at: Any, parameters: Parameters, problems: list[Problem]
+) -> Any:
+    """What stands at ``at`` in what is around it, filled in: the very same where there is nothing to fill."""
+    type_ = type(value)
+    if type_ is str:
+        return _text(value, around.origins[at], parameters, problems) if "${" in value else value
+    if type_ is PlacedDict:
+        return sound(_filled_in(value, parameters, problems))
+    if type_ is PlacedList:
+        items = [_expanded(item, value, index, parameters, problems) for index, item in enumerate(value)]
+        same = all(map(operator.is_, items, value))
+        return value if same else placed_list(items, value.origin, value.origins)
     return value
+
+
+def _filled_in(
+    value: PlacedDict, parameters: Parameters, problems: list[Problem], *, but: str | None = None
+) -> PlacedDict:
+    """A mapping, as a copy where one of its values is another than before; the order of keys stays."""
+    new = {
+        name: filled
+        for name, item in value.items()
+        if name != but and (filled := _expanded(item, value, name, parameters, problems)) is not item
+    }
+    if not new:
+        return value
+    copy = value.copied()
+    for name, filled in new.items():
+        if filled is BROKEN:
+            copy.put(name, BROKEN, value.origins[name])
+        else:
+            copy[name] = filled
+    return copy
+
+
+def _text(text: str, origin: Origin, parameters: Parameters, problems: list[Problem]) -> Any:
+    wrong = [problem for match in REFERENCE.finditer(text) for problem in _wrong(match, parameters)]
+    problems += [Problem(origin, *problem) for problem in wrong if parameters.known]
+    return BROKEN if wrong else _filled(text, parameters.values)
 
 
 def _filled(text: str, values: PlacedDict) -> Any:
