@@ -17,7 +17,7 @@ from reconciler.manifests import Environment, load_environment
 from reconciler.model import Key
 from reconciler.render.text import plan_text
 from reconciler.report import Report
-from reconciler.secrets import schemes
+from reconciler.secrets import Schemes
 from reconciler.session import Session, identify
 
 RUN_SECONDS = 600.0
@@ -25,7 +25,7 @@ RUN_SECONDS = 600.0
 
 def load(folder: Path) -> Environment:
     """An environment, read, merged and validated."""
-    return load_environment(folder, schemes())
+    return load_environment(folder, Schemes())
 
 
 @contextlib.contextmanager
