@@ -43,6 +43,8 @@ class Batch:
 
 def batches(dialect: Dialect, changes: Sequence[Change], desired: State, current: State) -> tuple[Batch, ...]:
     """All changes, in the order of the first of each batch."""
+    if len(changes) < SHARED_FROM:
+        return tuple(Batch((change,)) for change in changes)
     groups: dict[tuple[str, ...], list[Change]] = {}
     for number, change in enumerate(changes):
         group = dialect.bulk_group(change, desired.get(change.key), current.get(change.key))

@@ -132,9 +132,10 @@ def seal_pair(
     kind = BY_NAME[desired.key.kind]
     ours, theirs = {}, dict(current.fields)
     for name, declared in desired.fields.items():
-        pair = kind.field(name).pair(declared, current.fields.get(name))
+        live = current.fields.get(name)
+        pair = kind.field(name).pair(declared, live)
         ours[name], theirs[name] = pair
-        if holds_secrets(pair[0]) or _holds_masks(pair[1]):
+        if holds_secrets(pair[0]) or (_may_hold_masks(live) and _holds_masks(pair[1])):
             ours[name], theirs[name] = _sealed(pair[0], fingerprint), _cover(*pair, fingerprint)
     if once_secret:
         ours = {name: _sealed_at(ours[name], (name,), once_secret, fingerprint) for name in ours}
@@ -156,6 +157,11 @@ def _sealed_at(value: Any, path: Path, places: Places, fingerprint: Fingerprint)
 
 def _sealed(value: Any, fingerprint: Fingerprint) -> Any:
     return mapped_secrets(value, lambda secret: secret.sealed(fingerprint))
+
+
+def _may_hold_masks(shown: Any) -> bool:
+    """Whether a value as Airflow shows it has to be looked into: a JSON text may spell a mask with escapes."""
+    return not isinstance(shown, str) or MASK in shown or "\\" in shown
 
 
 def _holds_masks(live: Any) -> bool:

@@ -48,7 +48,9 @@ def document(value: Any) -> Any:
     """
     if isinstance(value, str) and value.lstrip()[:1] not in OPENINGS:
         return NO_DOCUMENT
-    parsed = strict_json(value) if isinstance(value, str) else value
+    if not isinstance(value, str):  # out of a manifest, so not deep
+        return value if isinstance(value, dict | list | float) else NO_DOCUMENT
+    parsed = strict_json(value)
     comparable = isinstance(parsed, dict | list | float) and not is_deeper(parsed, DEEPEST)
     return parsed if comparable else NO_DOCUMENT
 

@@ -25,7 +25,7 @@ from reconciler.manifests.files import (
 )
 from reconciler.manifests.layers import read_layers
 from reconciler.manifests.merge import emptied, kind_sections, merge_layers
-from reconciler.manifests.placed import PlacedDict, PlacedList, is_literal, parts
+from reconciler.manifests.placed import PlacedDict, PlacedList, Places, is_literal, parts
 from reconciler.manifests.validation import unreadable, validate
 from reconciler.model import Key, Resource, Secret, State
 from reconciler.stores.location import FileLocation, LocationError, parse_location
@@ -216,13 +216,16 @@ def _replaced(value: Any) -> Any:
 
 def _taken_out(merged: PlacedDict) -> dict[Key, Resource]:
     """The declared resources, in place of which nothing stays in ``merged``: there may be very many."""
-    desired = {}
+    desired, known = {}, set[Places]()
     for kind, section in kind_sections(merged):
         names, origins = kind.field_names, section.origins
         for id_, body in section.items():
             key = Key(kind.name, id_)
             desired[key] = _resource(key, names, body, origins.pop(id_))
+            known.add(body.places)
             section[id_] = None
+    for places in known:
+        places.forget()
     return desired
 
 

@@ -34,11 +34,16 @@ class Places:
 
     def origin(self, at: int) -> Origin:
         """The place with that index."""
-        return _origin(self.file, self.spots[at])
+        return _origin(self.file, self.spots[at] if self.spots else 0)
 
     def origins(self, at: int, count: int) -> Iterator[Origin]:
         """So many places, from that index on."""
-        return (_origin(self.file, spot) for spot in self.spots[at : at + count])
+        spots = self.spots[at : at + count] if self.spots else repeat(0, count)
+        return (_origin(self.file, spot) for spot in spots)
+
+    def forget(self) -> None:
+        """From now on the file is all that is known of what came out of it: places take as much as values."""
+        self.spots = array("Q")
 
 
 def _origin(file: str, spot: int) -> Origin:

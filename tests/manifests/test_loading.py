@@ -9,7 +9,7 @@ import yaml
 
 from reconciler.errors import ManifestError
 from reconciler.manifests.loader import load
-from reconciler.manifests.placed import PlacedDict
+from reconciler.manifests.placed import PlacedDict, PlacedList
 from tests.manifests.support import MINIMAL, loaded, plain, problems_in, write
 
 PLACES = """\
@@ -174,3 +174,13 @@ def test_a_load_leaves_the_collector_as_it_was(tmp_path: Path, manifest: str, en
         assert gc.isenabled() is enabled
     finally:
         gc.enable()
+
+
+def test_once_an_environment_is_made_only_files_are_known_of_what_stands_in_values(tmp_path: Path) -> None:
+    (one, _) = loaded(write(tmp_path, {"dev/m.yaml": PLACES})).desired.values()
+
+    assert (one.origin.line, one.origin.column) == (2, 3)
+    value = one.fields["value"]
+    assert isinstance(value, PlacedList)
+    assert {(place.line, place.column) for place in [value.origin, *value.origins]} == {(1, 1)}
+    assert value.origin.file == one.origin.file
