@@ -160,7 +160,7 @@ def _sealed(value: Any, fingerprint: Fingerprint) -> Any:
 
 
 def _may_hold_masks(shown: Any) -> bool:
-    """Whether a value as Airflow shows it has to be looked into: a JSON text may spell a mask with escapes."""
+    """Whether a value as Airflow shows it has to be looked into; a JSON text may spell a mask by escapes."""
     return not isinstance(shown, str) or MASK in shown or "\\" in shown
 
 

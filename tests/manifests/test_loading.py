@@ -179,6 +179,7 @@ def test_a_load_leaves_the_collector_as_it_was(tmp_path: Path, manifest: str, en
 def test_once_an_environment_is_made_only_files_are_known_of_what_stands_in_values(tmp_path: Path) -> None:
     (one, _) = loaded(write(tmp_path, {"dev/m.yaml": PLACES})).desired.values()
 
+    assert one.origin is not None
     assert (one.origin.line, one.origin.column) == (2, 3)
     value = one.fields["value"]
     assert isinstance(value, PlacedList)
