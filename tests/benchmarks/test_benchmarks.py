@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import manifests, program
-from benchmarks.calls import emulator, planned_calls, write_changed
+from benchmarks.calls import LARGE, emulator, planned_calls, write_changed
 from benchmarks.cases import CASES
 from benchmarks.manifests import Size
 from benchmarks.report import aligned, document, markdown, terminal
@@ -86,6 +86,13 @@ def test_a_plan_of_what_the_shelf_holds_is_empty_and_makes_the_fewest_calls(vers
         backend = Counting(Shelf(size, version))
         program.check_in_sync(program.plan(environment, backend))
         assert backend.reads == floor(size, version) == planned_calls(environment, size, version)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_ten_thousand_variables_take_no_more_calls_than_the_server_demands(version: str) -> None:
+    least = {"2.11.2": 440, "3.0.6": 13, "3.3.1": 107}[version]
+    with program.environment_of(LARGE) as environment:
+        assert planned_calls(environment, LARGE, version) == floor(LARGE, version) == least
 
 
 def test_changed_manifests_have_as_many_changes_as_they_say(tmp_path: Path) -> None:
