@@ -6,7 +6,7 @@ from typing import Any
 
 from reconciler.airflow import Airflow
 from reconciler.batches import Batch
-from reconciler.compare import same
+from reconciler.compare import FieldChange, Finding, same
 from reconciler.errors import AirflowError, Rejected
 from reconciler.forecast import Listings
 from reconciler.kinds import BY_NAME
@@ -47,14 +47,14 @@ class Attempt:
 class Together:
     """Carries batches out against the states from which they were planned.
 
-    ``lost`` names the fields in which a living resource is not what was meant.
+    ``findings`` tells what speaks against one field of a living resource being what was meant.
     """
 
     airflow: Airflow
     desired: State
     current: State
     listings: Listings
-    lost: Callable[[Resource, tuple[str, ...], Resource], tuple[str, ...]]
+    findings: Callable[[Resource, Resource, str], tuple[Finding, ...]]
 
     def attempt(self, batch: Batch, before: Sequence[Change]) -> Attempt:
         """Sends ``batch`` in one call, once ``before`` is carried out."""
@@ -123,8 +123,10 @@ class Together:
         if now is None or change.action is Action.DELETE:
             return now is None and change.action is Action.DELETE
         desired = self.desired[change.key]
-        names = change.changed if change.action is Action.UPDATE else tuple(desired.fields)
-        return not self.lost(desired, names, now)
+        if change.action is Action.UPDATE:  # what is hidden may be what was there before
+            return not any(self.findings(desired, now, name) for name in change.changed)
+        found = (one for name in desired.fields for one in self.findings(desired, now, name))
+        return not any(isinstance(one, FieldChange) for one in found)
 
 
 def is_as_seen(seen: Resource, now: Resource, ignored: frozenset[str] = frozenset()) -> bool:

@@ -7,7 +7,7 @@ from typing import TypeVar
 from reconciler.airflow import Airflow
 from reconciler.backends import Request
 from reconciler.batches import batches
-from reconciler.compare import FieldChange, compare_resources
+from reconciler.compare import FieldChange, Finding, compare_resources
 from reconciler.errors import (
     AccessDenied,
     AirflowError,
@@ -77,7 +77,7 @@ class Writer:
 
     @property
     def _together(self) -> Together:
-        return Together(self.airflow, self.desired, self.current, self.listings, self._lost)
+        return Together(self.airflow, self.desired, self.current, self.listings, self._findings)
 
     def _attempt(self, change: Change, *, in_doubt: bool) -> tuple[Outcome, AirflowError | None]:
         session = self.airflow.session
@@ -250,11 +250,13 @@ class Writer:
         return tuple(name for name in names if self._differs(desired, answer, name))
 
     def _differs(self, desired: Resource, live: Resource, name: str) -> bool:
+        return any(isinstance(one, FieldChange) for one in self._findings(desired, live, name))
+
+    def _findings(self, desired: Resource, live: Resource, name: str) -> tuple[Finding, ...]:
         default = BY_NAME[desired.key.kind].field(name).default
         value = desired.fields.get(name, default)
         alone = replace(desired, fields={name: value}, ignore=frozenset())
-        findings = compare_resources(*seal_pair(alone, live, self.fingerprint))
-        return any(isinstance(one, FieldChange) for one in findings)
+        return tuple(compare_resources(*seal_pair(alone, live, self.fingerprint)))
 
     def _overwritten(
         self, request: Request, names: tuple[str, ...], desired: Resource, answer: Resource | None

@@ -31,6 +31,16 @@ class Crossing:
         return f"{self.number} {self.service} {self.what}"
 
     @property
+    def told(self) -> str:
+        """The same but for which of the reads of Airflow it is: those go side by side, in any order."""
+        return "airflow GET" if self.reads else f"{self.service} {self.what}"
+
+    @property
+    def reads(self) -> bool:
+        """Whether it is a call that reads from Airflow."""
+        return self.service == "airflow" and self.what.startswith("GET ")
+
+    @property
     def writes(self) -> bool:
         """Whether it is a call that changes Airflow."""
         return self.service == "airflow" and not self.what.startswith("GET ")
