@@ -62,9 +62,9 @@ class Comparison:
             if key in declared and (names := withdrawn_fields(declared[key], record))
         }
 
-    @cached_property
+    @property
     def ownership(self) -> Ownership:
-        """What a comparison needs to know of the ledger."""
+        """What a comparison needs to know of the ledger; made where it is used, for it refers back to this."""
         return Ownership(
             self.claims.records,
             self.claims.disowned,
