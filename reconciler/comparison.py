@@ -64,7 +64,7 @@ class Comparison:
 
     @property
     def ownership(self) -> Ownership:
-        """What a comparison needs to know of the ledger; made where it is used, for it refers back to this."""
+        """What a comparison needs to know of the ledger; made where it is used, as it refers back to this."""
         return Ownership(
             self.claims.records,
             self.claims.disowned,
