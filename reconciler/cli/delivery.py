@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -13,6 +14,7 @@ from reconciler.manifests import Environment
 from reconciler.plan import Plan
 from reconciler.render import json as as_json
 from reconciler.render.text import drift_text, error_text, plan_text, report_text, validation_text
+from reconciler.render.told import Command, Item, Sound, Told
 from reconciler.report import Report
 
 T = TypeVar("T")
@@ -23,25 +25,33 @@ Formats = tuple[tuple[str, str | None], ...]
 class Rendering(Generic[T]):
     """How one kind of result is scrubbed, put into a document, and told in words."""
 
+    command: Command
     format: str
     scrubbed: Callable[[Output, T], T]
     entry: Callable[[T], dict[str, Any]]
     text: Callable[[T], str]
+    item: Callable[[T], Item]
     between: str = "\n"
 
 
-PLAN = Rendering[Plan](as_json.PLAN_FORMAT, Output.plan, as_json.plan_entry, plan_text)
-DRIFT = Rendering[Plan](as_json.DRIFT_FORMAT, Output.plan, as_json.plan_entry, drift_text)
-REPORT = Rendering[Report](as_json.REPORT_FORMAT, Output.report, as_json.report_entry, report_text)
+def _itself(item: Item) -> Item:
+    return item
 
 
+PLAN = Rendering[Plan]("plan", as_json.PLAN_FORMAT, Output.plan, as_json.plan_entry, plan_text, _itself)
+DRIFT = Rendering[Plan]("drift", as_json.DRIFT_FORMAT, Output.plan, as_json.plan_entry, drift_text, _itself)
+REPORT = Rendering[Report](
+    "apply", as_json.REPORT_FORMAT, Output.report, as_json.report_entry, report_text, _itself
+)
 VALIDATION = Rendering[Environment](
+    "validate",
     as_json.VALIDATION_FORMAT,
     lambda _output, environment: environment,
     lambda environment: as_json.validation_entry(
         environment.name, len(environment.desired), environment.warnings
     ),
     lambda environment: validation_text(environment.name, len(environment.desired)),
+    lambda environment: Sound(environment.name, len(environment.desired), environment.warnings),
     between="",
 )
 
@@ -57,10 +67,20 @@ class Delivery(Generic[T]):
     def to(self, formats: Formats) -> None:
         """Writes files first; raises UsageError where one cannot be written."""
         for name, file in sorted(formats or (("text", None),), key=lambda one: one[1] is None):
-            if file is not None:
-                write_file(file, self.text(whole=True) if name == "text" else self.json())
+            text = self._rendered(name, whole=file is not None)
+            if file is None:
+                self.output.result(text)
             else:
-                self.output.result(self.text(whole=False) if name == "text" else self.json())
+                write_file(file, text)
+
+    def _rendered(self, name: str, *, whole: bool) -> str:
+        if name == "text":
+            return self.text(whole=whole)
+        if name == "json":
+            return self.json()
+        told = Told(self.rendering.command, [*map(self._item, self.results)])
+        rendered: str = import_module(f"reconciler.render.{name}").render(told)
+        return rendered
 
     def json(self) -> str:
         """The document; its digest covers what it shows."""
@@ -70,6 +90,11 @@ class Delivery(Generic[T]):
         if result.value is None:
             return self.output.error(result.name, result.error)
         return self.rendering.entry(self.rendering.scrubbed(self.output, result.value))
+
+    def _item(self, result: Result[T]) -> Item:
+        if result.value is None:
+            return self.output.failed(result.name, result.error)
+        return self.rendering.item(self.rendering.scrubbed(self.output, result.value))
 
     def text(self, *, whole: bool) -> str:
         """In words. At a terminal a run in which all failed has no result: stderr tells the errors."""

@@ -12,7 +12,8 @@ from reconciler.model import Key
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-FORMATS = ("text", "json")
+FORMATS = ("text", "json", "markdown")
+"""Those after the first two are modules of their names in ``reconciler.render``."""
 
 
 class KindName(click.ParamType[str]):
@@ -85,7 +86,7 @@ formats = click.option(
     type=Format(),
     multiple=True,
     metavar="F[=FILE]",
-    help=f"Print or write the result as {' or '.join(FORMATS)}; may be repeated.",
+    help=f"Print or write the result as {', '.join(FORMATS[:-1])} or {FORMATS[-1]}; may be repeated.",
 )
 
 kinds = click.option(

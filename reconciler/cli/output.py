@@ -5,7 +5,6 @@ import contextlib
 import json
 import re
 import sys
-import unicodedata
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -15,8 +14,11 @@ from urllib.parse import quote, quote_plus
 import click
 
 from reconciler.compare import FieldChange
+from reconciler.errors import ManifestError, Problem
 from reconciler.plan import Plan
 from reconciler.render import json as as_json
+from reconciler.render.plain import visible
+from reconciler.render.told import Failed
 from reconciler.report import Report
 from reconciler.secrets import Secrets
 
@@ -46,17 +48,7 @@ def forms(secret: str) -> Iterator[str]:
 
 def neutral(text: str) -> str:
     """``text`` with invisible and controlling characters spelled out, and CI commands broken."""
-    visible = "".join(character if _is_plain(character) else _escaped(character) for character in text)
-    return WORKFLOW_COMMAND.sub(lambda match: match[1] + " ".join(match[2]), visible)
-
-
-def _is_plain(character: str) -> bool:
-    return character == "\n" or unicodedata.category(character) not in {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
-
-
-def _escaped(character: str) -> str:
-    code = ord(character)
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"  # noqa: PLR2004 - a byte
+    return WORKFLOW_COMMAND.sub(lambda match: match[1] + " ".join(match[2]), visible(text))
 
 
 def now() -> str:
@@ -115,6 +107,16 @@ class Output:
     def error(self, name: str, error: BaseException | None) -> dict[str, Any]:
         """The place of an environment that failed, in a document."""
         return as_json.error_entry(name, type(error).__name__, self.scrubbed(str(error)))
+
+    def failed(self, name: str, error: BaseException | None) -> Failed:
+        """The same for the formats that show a whole run."""
+        problems = error.problems if isinstance(error, ManifestError) else ()
+        return Failed(
+            name, type(error).__name__, self.scrubbed(str(error)), tuple(map(self._problem, problems))
+        )
+
+    def _problem(self, problem: Problem) -> Problem:
+        return replace(problem, what=self.scrubbed(problem.what), fix=self.scrubbed(problem.fix))
 
     def result(self, text: str) -> None:
         """Results go to stdout; their values have been scrubbed."""

@@ -7,6 +7,7 @@ from typing import Any
 from reconciler.compare import NOTHING, FieldChange
 from reconciler.model import Path
 from reconciler.plan import Action, Change, Plan
+from reconciler.render.plain import clipped
 from reconciler.report import Outcome, Report
 
 SYMBOLS = {
@@ -89,10 +90,15 @@ def _changes(changes: Sequence[Change]) -> Iterator[str]:
     for change, (subject, source, reason) in zip(changes, rows, strict=True):
         told = "" if change.action is Action.DELETE else reason
         yield f"{subject:<{subjects}}  {source:<{sources}}  {told}".rstrip()
-        if change.action in {Action.UPDATE, Action.REPLACE} or change.reason == "missing":
-            yield from (f"      {_field(field)}" for field in change.fields)
+        yield from (f"      {field_text(field)}" for field in shown_fields(change))
     if changes:
         yield ""
+
+
+def shown_fields(change: Change) -> Sequence[FieldChange]:
+    """The fields that tell a reader something: a new resource is read where it is declared."""
+    telling = change.action in {Action.UPDATE, Action.REPLACE} or change.reason == "missing"
+    return change.fields if telling else ()
 
 
 def _subject(change: Change) -> str:
@@ -107,7 +113,8 @@ def _source(change: Change) -> str:
     return place
 
 
-def _field(field: FieldChange) -> str:
+def field_text(field: FieldChange) -> str:
+    """What becomes of one field; of a secret no more than that it changes."""
     if field.secret:
         what = f"(secret {field.ref})" if field.ref else "(looks secret, not shown)"
         return f"{dotted(field.path)}: {what} changed"
@@ -118,7 +125,7 @@ def _value(value: Any) -> str:
     if value is NOTHING:
         return "(none)"
     text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 1] + "…"
+    return clipped(text, LONGEST_VALUE)
 
 
 def dotted(path: Path) -> str:

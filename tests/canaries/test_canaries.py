@@ -8,11 +8,16 @@ from typing import Any
 import pytest
 
 from reconciler.backends import Backend, NotJson, Request, Response, wire
+from reconciler.cli.options import FORMATS as ALL_FORMATS
 from reconciler.sandbox.emulator import Emulator
 from reconciler.sandbox.faults import Faulty, parse_fault
 from tests.canaries.watch import SECRETS, Watch, spellings
 
-FORMATS = ((), ("--format", "json"), ("--format", "text=report.txt", "--format", "json=report.json"))
+FORMATS = (
+    (),
+    ("--format", "json"),
+    tuple(word for name in ALL_FORMATS for word in ("--format", f"{name}=report.{name}")),
+)
 LEVELS = ((), ("-v",), ("--log-format", "json"), ("--progress",))
 FAULTS = (
     "*=status:500",

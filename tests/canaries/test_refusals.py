@@ -9,10 +9,14 @@ from typing import Any
 import pytest
 
 from reconciler.backends import Backend, Request, Response
+from reconciler.cli.options import FORMATS as ALL_FORMATS
 from reconciler.sandbox.store import read_state, write_state
 from tests.canaries.watch import SECRETS, Watch
 
-FORMATS = (("--format", "text"), ("--format", "json"))
+FORMATS = (
+    ("--format", "text"),
+    tuple(word for name in ALL_FORMATS for word in ("--format", f"{name}=result.{name}")),
+)
 EMPTY: dict[str, Any] = {"variables": {}, "connections": {}}
 
 MANIFESTS = (

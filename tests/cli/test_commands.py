@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from reconciler.cli.options import FORMATS
 from reconciler.cli.schema import schema_file
 from tests.cli.conftest import Airflow, Run, Write
 
@@ -37,7 +38,7 @@ def test_every_command_has_help(cli: Run, command: str) -> None:
         (["plna"], "No such command 'plna'"),
         (["plan"], "Missing argument 'ENV...'"),
         (["plan", "dev", "--nope"], "No such option '--nope'"),
-        (["plan", "dev", "--format", "xml"], "'xml' is no format, use text, json"),
+        (["plan", "dev", "--format", "xml"], "'xml' is no format, use text, json, markdown"),
         (["plan", "dev", "--kind", "dag"], "'dag' is no kind, use pool, variable, connection"),
     ],
 )
@@ -271,6 +272,19 @@ def test_several_formats_go_to_files_and_one_to_stdout(cli: Run, environment: Wr
     ran = cli("plan", "dev", "--format", "text", "--format", "json=plan.json")
     assert ran.out.startswith("dev  sandbox:")
     assert json.loads(Path("plan.json").read_text())["format"] == "reconciler.plan/1"
+
+
+def test_formats_for_a_ci_go_with_json_and_keep_every_place(cli: Run, environment: Write) -> None:
+    environment("one", variables={"a": "1"})
+    environment("two", variables={"a": {"value": 1, "slots": 2}})
+    for command in (["validate"], ["plan"], ["drift"], ["apply", "--yes"]):
+        files = [word for name in FORMATS[2:] for word in ("--format", f"{name}={name}.out")]
+        ran = cli(command[0], "one", "two", *files, "--format", "json", *command[1:])
+        assert [entry["name"] for entry in json.loads(ran.out)["environments"]] == ["one", "two"]
+        for name in FORMATS[2:]:
+            text = Path(f"{name}.out").read_text()
+            assert "one" in text
+            assert "variables.a.slots is not known" in text
 
 
 def test_two_formats_on_stdout_are_an_error(cli: Run, environment: Write) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from reconciler.backends import Request, Response
+from reconciler.cli.options import FORMATS
 from reconciler.ledger import Binding, Entry, Lease, Ledger, Pending
 from reconciler.ledger_document import dump
 from reconciler.model import Key
@@ -24,7 +25,6 @@ PIECES = (
     "\n::stop-commands::x",
 )  # fmt: skip
 SEEN = ("::error::", "##[command]", "::", "a", "é", " ", "\U0001f642", "x::y")
-FORMATS = ("text", "json")
 COMMANDS = (
     ("plan",),
     ("apply", "--yes"),

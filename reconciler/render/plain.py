@@ -1,0 +1,35 @@
+"""Texts from elsewhere, made so that they show what they hold and no more of it than there is room for."""
+
+import unicodedata
+
+UNSEEN = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
+"""Categories of characters that control, turn around or are not seen."""
+
+
+def visible(text: str) -> str:
+    """``text`` with invisible and controlling characters spelled out, lines aside."""
+    return "".join(one if one == "\n" or _is_plain(one) else _spelled(one) for one in text)
+
+
+def clipped(text: str, longest: int) -> str:
+    """``text``, or so much of it as fits, with a mark at its end."""
+    return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
+def one_line(text: str, longest: int) -> str:
+    """``text`` on one line, all of it visible."""
+    return clipped(visible(text).replace("\n", "\\n"), longest)
+
+
+def many(number: int, noun: str) -> str:
+    """A number of things, such as ``1,640 changes``."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def _is_plain(character: str) -> bool:
+    return unicodedata.category(character) not in UNSEEN
+
+
+def _spelled(character: str) -> str:
+    code = ord(character)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"  # noqa: PLR2004 - a byte

@@ -1,0 +1,59 @@
+"""What one command has to tell of all its environments, for the formats that show a whole run."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from reconciler.errors import Problem
+from reconciler.plan import Change, Plan
+from reconciler.report import Report
+
+Command = Literal["validate", "plan", "drift", "apply"]
+
+
+@dataclass(frozen=True)
+class Sound:
+    """An environment whose files are sound."""
+
+    name: str
+    resources: int
+    warnings: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The place of an environment that failed; ``problems`` are those of its files."""
+
+    name: str
+    type: str
+    message: str
+    problems: tuple[Problem, ...] = ()
+
+
+Item = Plan | Report | Sound | Failed
+
+
+@dataclass(frozen=True)
+class Told:
+    """A run: its command, and every environment in its place."""
+
+    command: Command
+    environments: Sequence[Item]
+
+
+def name_of(item: Item) -> str:
+    """The environment's name."""
+    return item.plan.name if isinstance(item, Report) else item.name
+
+
+def plan_of(item: Item) -> Plan | None:
+    """The plan, or the one that was carried out."""
+    if isinstance(item, Report):
+        return item.plan
+    return item if isinstance(item, Plan) else None
+
+
+def changes_of(item: Item) -> Sequence[Change]:
+    """What there is to change, or was."""
+    plan = plan_of(item)
+    return plan.changes if plan else ()
