@@ -1,7 +1,7 @@
 """Many environments in one run."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -22,6 +22,8 @@ class Result(Generic[T]):
     name: str
     value: T | None = None
     error: ReconcilerError | None = None
+    folder: str = ""
+    """Where its files are, as it is shown."""
 
 
 def attempt(name: str, work: Callable[[], T]) -> Result[T]:
@@ -38,8 +40,8 @@ def then(result: Result[T], work: Callable[[T], U]) -> Result[U]:
     """``work`` on a result's value; an error stays what it is."""
     value = result.value
     if result.error is not None or value is None:
-        return Result(result.name, error=result.error)
-    return attempt(result.name, lambda: work(value))
+        return Result(result.name, error=result.error, folder=result.folder)
+    return replace(attempt(result.name, lambda: work(value)), folder=result.folder)
 
 
 def folders(patterns: Iterable[str]) -> list[Path]:

@@ -184,7 +184,7 @@ def protected(situation: Situation, _allowed: Allowed) -> Iterator[Violation]:
             message = (
                 f"{change.key} is protected and {what}; declare it with protect: false and apply that first"
             )
-            yield Violation("protect", change.key.kind, 1, 0, message, None)
+            yield Violation("protect", change.key.kind, 1, 0, message, None, change.key)
 
 
 def changed(situation: Situation, allowed: Allowed) -> Iterator[Violation]:
@@ -193,9 +193,8 @@ def changed(situation: Situation, allowed: Allowed) -> Iterator[Violation]:
         pruned = change.action is Action.DELETE and change.reason == "undeclared"
         if pruned and change.key not in allowed.delete and situation.is_changed(change.key):
             message = f"{change.key} would be deleted, and somebody has changed it since it was written"
-            yield Violation(
-                "changed", change.key.kind, 1, 0, message, f"--allow-delete {_quoted(change.key)}"
-            )
+            allow = f"--allow-delete {_quoted(change.key)}"
+            yield Violation("changed", change.key.kind, 1, 0, message, allow, change.key)
 
 
 def foreign(situation: Situation, allowed: Allowed) -> Iterator[Violation]:
@@ -210,7 +209,8 @@ def foreign(situation: Situation, allowed: Allowed) -> Iterator[Violation]:
         is_somebodys = not situation.is_owned(change.key) and not _is_reserved(change.key)
         if overwrites and is_somebodys and change.key not in allowed.adopt:
             message = f"{change.key} is there already, is not ours, and differs"
-            yield Violation("adopt", change.key.kind, 1, 0, message, f"--adopt {_quoted(change.key)}")
+            allow = f"--adopt {_quoted(change.key)}"
+            yield Violation("adopt", change.key.kind, 1, 0, message, allow, change.key)
 
 
 def _is_reserved(key: Key) -> bool:

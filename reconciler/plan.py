@@ -96,6 +96,8 @@ class Violation:
     limit: int
     message: str
     allow: str | None
+    key: Key | None = field(default=None, compare=False)
+    """The one resource that it is about, where it is about one."""
 
 
 @dataclass(frozen=True)

@@ -68,17 +68,20 @@ class Delivery(Generic[T]):
         """Writes files first; raises UsageError where one cannot be written."""
         for name, file in sorted(formats or (("text", None),), key=lambda one: one[1] is None):
             text = self._rendered(name, whole=file is not None)
-            if file is None:
-                self.output.result(text)
-            else:
+            if file is not None:
                 write_file(file, text)
+            elif name == "github":
+                self.output.commands(text)
+            else:
+                self.output.result(text)
 
     def _rendered(self, name: str, *, whole: bool) -> str:
         if name == "text":
             return self.text(whole=whole)
         if name == "json":
             return self.json()
-        told = Told(self.rendering.command, [*map(self._item, self.results)])
+        folders = {result.name: result.folder for result in self.results}
+        told = Told(self.rendering.command, [*map(self._item, self.results)], folders)
         rendered: str = import_module(f"reconciler.render.{name}").render(told)
         return rendered
 

@@ -28,6 +28,8 @@ SHORTEST_SCRUBBED = 6
 COLOURS = {"+": "green", "~": "yellow", "-": "red", "-/+": "red", "?": "cyan", "!": "red"}
 WORKFLOW_COMMAND = re.compile(r"^(\s*)(::|##\[)", re.MULTILINE)
 
+ANNOTATION = re.compile(r"::(error|warning|notice) ")
+
 
 def forms(secret: str) -> Iterator[str]:
     """The spellings in which a secret may turn up in a text."""
@@ -122,6 +124,15 @@ class Output:
         """Results go to stdout; their values have been scrubbed."""
         self.end_ticks()
         sys.stdout.write(self._shown(neutral(text), sys.stdout))
+        sys.stdout.flush()
+
+    def commands(self, text: str) -> None:
+        """The same where lines are commands to a CI that a renderer has made; no other line is one."""
+        self.end_ticks()
+        lines = text.splitlines(keepends=True)
+        sys.stdout.write(
+            "".join(visible(line) if ANNOTATION.match(line) else neutral(line) for line in lines)
+        )
         sys.stdout.flush()
 
     def note(self, text: str, level: str = "info") -> None:

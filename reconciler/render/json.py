@@ -7,7 +7,7 @@ from typing import Any
 from reconciler.compare import NOTHING, FieldChange
 from reconciler.errors import Origin, Problem
 from reconciler.model import canonical_digest
-from reconciler.plan import Action, Change, Plan
+from reconciler.plan import Action, Change, Plan, Violation
 from reconciler.report import Report
 
 PLAN_FORMAT = "reconciler.plan/1"
@@ -38,7 +38,7 @@ def plan_entry(plan: Plan) -> dict[str, Any]:
             "read": plan.calls.read,
             "apply": {"read": plan.calls.apply_read, "write": plan.calls.apply_write},
         },
-        "violations": [vars(violation) for violation in plan.violations],
+        "violations": [_violation(violation) for violation in plan.violations],
         "warnings": [
             {"kind": one.key.kind, "id": one.key.id, "message": one.message} for one in plan.warnings
         ],
@@ -100,6 +100,10 @@ def _summary(plan: Plan) -> dict[str, int]:
         "unmanaged": len(difference.unmanaged),
         "unverified": len(difference.unverified),
     }
+
+
+def _violation(violation: Violation) -> dict[str, Any]:
+    return {name: value for name, value in vars(violation).items() if name != "key"}
 
 
 def _change(change: Change) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from itertools import chain, islice
 
 from reconciler.errors import Problem
 from reconciler.plan import Action, Change, Plan
-from reconciler.render.plain import many, one_line
+from reconciler.render.plain import clipped, many, one_line
 from reconciler.render.text import dotted, field_text, shown_fields
 from reconciler.render.told import Failed, Item, Sound
 from reconciler.report import Outcome, Report
@@ -41,7 +41,7 @@ def has_trouble(item: Item) -> bool:
 
 def code(text: str) -> str:
     """Text from elsewhere, of which nothing takes effect."""
-    return f"<code>{html.escape(one_line(text, LONGEST_TEXT))}</code>"
+    return f"<code>{html.escape(clipped(one_line(text), LONGEST_TEXT))}</code>"
 
 
 def place(item: Item) -> Iterator[str]:

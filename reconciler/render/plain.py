@@ -16,9 +16,9 @@ def clipped(text: str, longest: int) -> str:
     return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
-def one_line(text: str, longest: int) -> str:
+def one_line(text: str) -> str:
     """``text`` on one line, all of it visible."""
-    return clipped(visible(text).replace("\n", "\\n"), longest)
+    return visible(text).replace("\n", "\\n")
 
 
 def many(number: int, noun: str) -> str:

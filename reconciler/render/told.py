@@ -1,7 +1,7 @@
 """What one command has to tell of all its environments, for the formats that show a whole run."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal
 
 from reconciler.errors import Problem
@@ -39,6 +39,8 @@ class Told:
 
     command: Command
     environments: Sequence[Item]
+    folders: Mapping[str, str] = field(default_factory=dict)
+    """Where the files of each environment are, by its name."""
 
 
 def name_of(item: Item) -> str:

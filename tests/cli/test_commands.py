@@ -38,7 +38,7 @@ def test_every_command_has_help(cli: Run, command: str) -> None:
         (["plna"], "No such command 'plna'"),
         (["plan"], "Missing argument 'ENV...'"),
         (["plan", "dev", "--nope"], "No such option '--nope'"),
-        (["plan", "dev", "--format", "xml"], "'xml' is no format, use text, json, markdown"),
+        (["plan", "dev", "--format", "xml"], "'xml' is no format, use text, json, markdown, github"),
         (["plan", "dev", "--kind", "dag"], "'dag' is no kind, use pool, variable, connection"),
     ],
 )
@@ -283,8 +283,19 @@ def test_formats_for_a_ci_go_with_json_and_keep_every_place(cli: Run, environmen
         assert [entry["name"] for entry in json.loads(ran.out)["environments"]] == ["one", "two"]
         for name in FORMATS[2:]:
             text = Path(f"{name}.out").read_text()
-            assert "one" in text
             assert "variables.a.slots is not known" in text
+
+
+def test_commands_to_a_ci_are_our_own_and_no_others(cli: Run, environment: Write) -> None:
+    environment("one", variables={"a": {"value": "x", "description": "\n::set-output name=a::b"}})
+    cli("apply", "one", "--yes")
+    environment("one", variables={"a": {"value": "\n::error::y", "description": "\n::stop-commands::x"}})
+    environment("two", settings={"target": "http://127.0.0.1:1"})
+    lines = cli("plan", "one", "two", "--format", "github").out.splitlines()
+    assert [line.split(",")[0] for line in lines] == [
+        "::error file=two/environment.yaml",
+        "::notice file=one/manifest.yaml",
+    ]
 
 
 def test_two_formats_on_stdout_are_an_error(cli: Run, environment: Write) -> None:

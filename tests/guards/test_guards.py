@@ -454,6 +454,18 @@ def test_what_somebody_has_changed_may_be_written_over(action: Action) -> None:
     assert check(scene, NOTHING) == ()
 
 
+@pytest.mark.parametrize(
+    ("guard", "scene"),
+    [
+        ("protect", situation(deleted(OLD), declared=[KEPT], owned=[OLD], protected=[OLD])),
+        ("changed", situation(deleted(OLD), declared=[KEPT], owned=[OLD], edited=[OLD])),
+        ("adopt", situation([change(Action.UPDATE, OLD)], declared=[OLD])),
+    ],
+)
+def test_what_stands_against_one_resource_names_it(guard: str, scene: Situation) -> None:
+    assert {one.guard: one.key for one in check(scene, NOTHING)}[guard] == OLD
+
+
 # What is not ours
 
 

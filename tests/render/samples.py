@@ -87,10 +87,11 @@ VIOLATIONS = (
         "protect", "connection", 1, 0,
         "connection/open is protected and would be replaced, which deletes it first; "
         "declare it with protect: false and apply that first", None,
+        Key("connection", "open"),
     ),
     Violation(
         "adopt", "variable", 1, 0, "variable/etl_config is there already, is not ours, and differs",
-        "--adopt variable/etl_config",
+        "--adopt variable/etl_config", ETL,
     ),
 )  # fmt: skip
 PROD = plan(
@@ -127,6 +128,7 @@ REPORT = Report(
 )
 APPLIED = Told("apply", [REPORT, Report(CALM, (), 9, 0, converged=True), UNREACHABLE])
 VALIDATED = Told("validate", [Sound("calm", 12, (PROBLEMS[1],)), BROKEN])
+SPLIT = Told("plan", [PROD], {"prod": "environments/prod"})
 EVERY = (FLEET, DRIFT, APPLIED, VALIDATED)
 
 
