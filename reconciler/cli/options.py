@@ -12,7 +12,7 @@ from reconciler.model import Key
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-FORMATS = ("text", "json", "markdown", "github", "junit")
+FORMATS = ("text", "json", "markdown", "github", "junit", "sarif")
 """Those after the first two are modules of their names in ``reconciler.render``."""
 
 

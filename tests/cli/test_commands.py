@@ -38,7 +38,10 @@ def test_every_command_has_help(cli: Run, command: str) -> None:
         (["plna"], "No such command 'plna'"),
         (["plan"], "Missing argument 'ENV...'"),
         (["plan", "dev", "--nope"], "No such option '--nope'"),
-        (["plan", "dev", "--format", "xml"], "'xml' is no format, use text, json, markdown, github, junit"),
+        (
+            ["plan", "dev", "--format", "xml"],
+            "'xml' is no format, use text, json, markdown, github, junit, sarif",
+        ),
         (["plan", "dev", "--kind", "dag"], "'dag' is no kind, use pool, variable, connection"),
     ],
 )

@@ -29,7 +29,7 @@ KINDS = st.sampled_from(["variable", "connection", "pool"])
 def items(draw: st.DrawFn) -> Item:
     text = st.deferred(lambda: texts)
     name, key = draw(text), Key(draw(KINDS), draw(text))
-    origin = Origin(draw(text), draw(st.integers(1, 9)), 1)
+    origin = Origin(draw(text) or "f", draw(st.integers(1, 9)), 1)
     problem = Problem(origin, draw(text), draw(text))
     field = FieldChange(("value", draw(text)), draw(text), {draw(text): draw(text)})
     secret = FieldChange((draw(text),), secret=True, ref=draw(text))
