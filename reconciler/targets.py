@@ -1,8 +1,9 @@
 """The URL of an environment, taken apart."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from reconciler.model import Secret
 
@@ -147,3 +148,22 @@ def _sandbox(file: str, options: dict[str, str]) -> SandboxTarget:
     if not file or file.startswith("//"):
         raise TargetError("no file is named; write sandbox:FILE")
     return SandboxTarget(file, _major(options) or 3)
+
+
+def spelled_out(target: Target) -> str:
+    """The text that ``parse_target`` reads as ``target``, credentials left out."""
+    match target:
+        case MwaaTarget():
+            names = ("account", "profile", "role_arn", "endpoint_url")
+            options = {name: getattr(target, name) for name in names}
+            options["endpoint_url"] = re.sub("//[^/?#]*@", "//", target.endpoint_url or "")
+            return _with_options(str(target), options)
+        case HttpTarget():
+            return _with_options(target.url, {"airflow": target.airflow})
+        case SandboxTarget():
+            return _with_options(f"sandbox:{quote(target.file)}", {"airflow": target.airflow})
+
+
+def _with_options(url: str, options: Mapping[str, str | int | None]) -> str:
+    query = urlencode({name: value for name, value in options.items() if value}, safe=":/")
+    return f"{url}?{query}" if query else url
