@@ -23,6 +23,7 @@ COMMANDS = {
     "plan": "Show what apply would do.",
     "apply": "Make environments what the manifests say.",
     "drift": "Show what changed behind git's back.",
+    "export": "Write a live environment as manifests.",
     "ledger": "Show what is owned; rebind or unlock a ledger.",
     "schema": "Print a JSON Schema.",
     "gateway": "Serve a local InvokeRestApi endpoint.",
