@@ -18,7 +18,7 @@ from reconciler.cli.terminal import Terminal, talking
 from reconciler.connect import connect, default_rate
 from reconciler.dialects import Dialect
 from reconciler.errors import UsageError
-from reconciler.exporting import Document, Exported, environment, exported, left_out, manifests
+from reconciler.exporting import Document, Exported, environment, exported, left_out, manifests, visible
 from reconciler.kinds import BY_NAME, KINDS, Kind
 from reconciler.manifests.acceptance import acceptance
 from reconciler.manifests.rules import id_problem
@@ -174,4 +174,4 @@ def _tell(terminal: Terminal, result: str, files: Sequence[Document]) -> None:
     """The result, and everything that is left to do."""
     terminal.output.result(result)
     for todo in dict.fromkeys(todo for file in files for todo in file.todos):
-        terminal.output.note(f"to do: {todo.place}: {todo.what}")
+        terminal.output.note(f"to do: {visible(todo.place)}: {visible(todo.what)}")
