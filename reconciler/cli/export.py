@@ -13,6 +13,7 @@ from reconciler.amazon import place_of
 from reconciler.backends.readonly import ReadOnly
 from reconciler.cli import options
 from reconciler.cli.folder import Folder
+from reconciler.cli.interrupts import Interrupt, deferred
 from reconciler.cli.loading import load_all
 from reconciler.cli.terminal import Terminal, talking
 from reconciler.connect import connect, default_rate
@@ -94,9 +95,11 @@ def export(  # noqa: PLR0913 - one parameter for each option
     items = [exported(one, airflow.dialect, reveal=one.key in reveal) for one in resources]
     files = manifests(items, _kinds(selection, items), split=split, major=airflow.dialect.major)
     top = environment(found.name, _seen_from(found.target, place.path), left_out(items) if split else ())
-    place.write([*files, top], selection)
+    interrupt = Interrupt()
+    with deferred(interrupt):
+        place.write([*files, top], selection)
     _tell(terminal, f"{found.name}: {_counted(items)} written to {place.path}\n", [*files, top])
-    return 0
+    return interrupt.exit_code or 0
 
 
 def _source(text: str, name: str | None, terminal: Terminal) -> Source:

@@ -37,7 +37,13 @@ class Folder:
         self._check_stale(names, selection)
         self._check_inside(names)
         self._rehearse(documents)
-        _written(self.path, documents)
+        try:
+            _written(self.path, documents)
+        except OSError as error:
+            why = error.strerror or type(error).__name__
+            raise UsageError(
+                f"{self.path} is not whole: {why}; once that is mended, say --overwrite"
+            ) from None
 
     def _check_stale(self, names: set[str], selection: Selection) -> None:
         """What an earlier export wrote and this one does not would declare what is gone, or all twice."""

@@ -2,12 +2,14 @@
 
 import json
 import os
+import signal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from reconciler.backends import Request
+from reconciler.durable import replace_whole
 from reconciler.errors import WrongAccount
 from reconciler.model import Secret
 from reconciler.sandbox.emulator import Emulator
@@ -224,6 +226,36 @@ def test_nothing_is_written_where_a_call_fails(
     ran = cli("export", SANDBOX, "--to", "env")
     assert (ran.code, ran.out) == (1, "")
     assert not Path("env").exists()
+
+
+def test_a_disk_that_refuses_is_told(cli: Run, box: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    del box
+
+    def full(path: Path, content: bytes) -> None:
+        if path.name == "variables.yaml" and path.parent.name == "env":
+            raise OSError(28, "No space left on device")
+        replace_whole(path, content)
+
+    monkeypatch.setattr("reconciler.cli.folder.replace_whole", full)
+    ran = cli("export", SANDBOX, "--to", "env")
+    assert (ran.code, ran.out) == (1, "")
+    assert (
+        ran.err == "error: env is not whole: No space left on device; once that is mended, say --overwrite\n"
+    )
+    assert set(files("env")) == {"pools.yaml"}
+
+
+def test_an_interrupt_waits_for_the_files(cli: Run, box: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    del box
+
+    def interrupted(path: Path, content: bytes) -> None:
+        if path.parent.name == "env" and path.name == "pools.yaml":
+            os.kill(os.getpid(), signal.SIGINT)
+        replace_whole(path, content)
+
+    monkeypatch.setattr("reconciler.cli.folder.replace_whole", interrupted)
+    assert cli("export", SANDBOX, "--to", "env").code == 130
+    assert len(files("env")) == 4
 
 
 def test_another_account_is_refused(cli: Run, monkeypatch: pytest.MonkeyPatch) -> None:

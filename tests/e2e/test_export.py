@@ -37,7 +37,10 @@ CONNECTIONS: dict[str, dict[str, Any]] = {
     "url": {"conn_type": "http", "host": f"https://u:{CANARY}@h/", "schema": "# x: y"},
     "far": {"conn_type": "no such type", "port": 99999999},
 }
-POOLS = {"etl": {"slots": 3}, "a b": {"slots": 0, "description": "yes", "include_deferred": True}}
+POOLS: dict[str, dict[str, Any]] = {
+    "etl": {"slots": 3},
+    "a b": {"slots": 0, "description": "yes", "include_deferred": True},
+}
 AFTERWARDS = 60
 """Connections that Airflow brings along (2.11), more or less."""
 
