@@ -7,9 +7,20 @@ from typing import Literal
 
 from reconciler.errors import Origin, Problem
 from reconciler.model import Key
-from reconciler.plan import Action, Change, Plan
+from reconciler.plan import Change, Plan
 from reconciler.render.text import field_text, shown_fields
-from reconciler.render.told import Failed, Item, Sound, Told, changes_of, name_of
+from reconciler.render.told import (
+    Failed,
+    Item,
+    Sound,
+    Told,
+    changes_of,
+    is_grave,
+    name_of,
+    reason,
+    subject,
+    with_way_out,
+)
 from reconciler.report import Outcome, Report
 
 Level = Literal["error", "warning", "notice"]
@@ -18,7 +29,6 @@ MOST_FIELDS = 20
 """Fields of a change that are told."""
 
 DRIFTED = {"drift", "missing"}
-GRAVE_ACTIONS = {Action.DELETE, Action.REPLACE}
 
 
 @dataclass(frozen=True)
@@ -55,7 +65,7 @@ class _Reader:
             return self._problems("warning", item.warnings)
         if isinstance(item, Report):
             return chain(self._report(item), self._warnings(item.plan))
-        changes = sorted(item.changes, key=lambda one: one.action not in GRAVE_ACTIONS)
+        changes = sorted(item.changes, key=lambda one: not is_grave(one))
         return chain(self._violations(item), self._warnings(item), map(self._change, changes))
 
     def _failed(self, item: Failed) -> Iterator[Finding]:
@@ -81,16 +91,17 @@ class _Reader:
         error = f": {outcome.error}" if outcome.error else ""
         level: Level = "notice" if outcome.result == "done" else "error"
         yield self._about(
-            level, f"outcome/{outcome.result}", change.key, f"{_subject(change)} {outcome.result}{error}"
+            level, f"outcome/{outcome.result}", change.key, f"{subject(change)} {outcome.result}{error}"
         )
         if outcome.warning:
             yield self._about("warning", "warning", change.key, outcome.warning)
 
     def _violations(self, plan: Plan) -> Iterator[Finding]:
         for one in plan.violations:
-            message = f"{one.message}; way out: {one.allow}" if one.allow else one.message
             origin = self.places.get(one.key) if one.key else None
-            yield self._finding("error", f"guard/{one.guard}", str(one.key or one.kind), message, origin)
+            yield self._finding(
+                "error", f"guard/{one.guard}", str(one.key or one.kind), with_way_out(one), origin
+            )
 
     def _warnings(self, plan: Plan) -> Iterator[Finding]:
         for one in plan.warnings:
@@ -100,7 +111,7 @@ class _Reader:
         is_drift = change.reason in DRIFTED or self.told.command == "drift"
         level: Level = "warning" if self.told.command == "drift" else "notice"
         fields = map(field_text, islice(shown_fields(change), MOST_FIELDS))
-        message = "\n".join([f"{_subject(change)} ({change.reason.replace('_', ' ')})", *fields])
+        message = "\n".join([f"{subject(change)} ({reason(change)})", *fields])
         rule = f"{'drift' if is_drift else 'change'}/{change.action.value}"
         return self._about(level, rule, change.key, message)
 
@@ -114,7 +125,3 @@ class _Reader:
         name = name_of(self.item)
         home = Origin(f"{self.told.folders.get(name, name)}/environment.yaml", 1, 1)
         return Finding(name, level, rule, about, message, origin or home)
-
-
-def _subject(change: Change) -> str:
-    return f"{change.action.value} {change.key.kind} {change.key.id}"

@@ -17,7 +17,7 @@ from reconciler.kinds import KINDS
 from reconciler.plan import Change, Plan
 from reconciler.render.plain import clipped, many, one_line, visible
 from reconciler.render.text import field_text, shown_fields
-from reconciler.render.told import Command, Failed, Item, Sound, Told, name_of
+from reconciler.render.told import Command, Failed, Item, Sound, Told, name_of, reason, subject, with_way_out
 from reconciler.report import Outcome, Report
 
 GUARDS = ("deletes", "missing", "protect", "changed", "adopt")
@@ -109,7 +109,7 @@ def _guards(plan: Plan) -> Iterator[Case]:
     for guard in GUARDS:
         for kind in kinds:
             found = [one for one in plan.violations if (one.guard, one.kind) == (guard, kind)]
-            lines = [f"{one.message}; way out: {one.allow}" if one.allow else one.message for one in found]
+            lines = [with_way_out(one) for one in found]
             state: State | None = "failure" if found else None
             yield Case(f"{guard} {kind}", state, lines[0] if lines else "", lines[1:])
 
@@ -125,15 +125,15 @@ def _in_sync(command: Command, plan: Plan) -> Case:
 
 def _lines(change: Change) -> Iterator[str]:
     origin = f" at {change.origin}" if change.origin else ""
-    yield f"{_subject(change)} ({change.reason.replace('_', ' ')}){origin}"
+    yield f"{subject(change)} ({reason(change)}){origin}"
     yield from (f"    {field_text(field)}" for field in shown_fields(change))
 
 
 def _outcome(outcome: Outcome) -> Case:
     if outcome.result == "done":
-        return Case(_subject(outcome.change))
+        return Case(subject(outcome.change))
     told = f"{outcome.result}, {outcome.error}" if outcome.error else outcome.result
-    return Case(_subject(outcome.change), "failure", told)
+    return Case(subject(outcome.change), "failure", told)
 
 
 def _converged(report: Report) -> Case:
@@ -141,7 +141,3 @@ def _converged(report: Report) -> Case:
         return Case("in sync")
     lines = [f"not converged: {key.kind} {key.id}" for key in report.remaining]
     return Case("in sync", "failure", report.error or "not converged", lines)
-
-
-def _subject(change: Change) -> str:
-    return f"{change.action.value} {change.key.kind} {change.key.id}"

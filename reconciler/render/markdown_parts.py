@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from itertools import chain, islice
 
 from reconciler.errors import Problem
-from reconciler.plan import Action, Change, Plan
+from reconciler.plan import Change, Plan
 from reconciler.render.plain import clipped, many, one_line
 from reconciler.render.text import dotted, field_text, shown_fields
-from reconciler.render.told import Failed, Item, Sound
+from reconciler.render.told import Failed, Item, Sound, is_grave, reason
 from reconciler.report import Outcome, Report
 
 LONGEST_TEXT = 500
@@ -18,8 +18,6 @@ MOST_FIELDS = 20
 
 STOPS, GRAVE, TOLD, PENDING, SMALL, LEAST = range(6)
 """What is cut last comes first."""
-
-GRAVE_ACTIONS = {Action.DELETE, Action.REPLACE}
 
 
 @dataclass(frozen=True)
@@ -102,7 +100,7 @@ def _unmanaged(plan: Plan) -> Iterator[Entry]:
 
 
 def _change(change: Change) -> Entry:
-    rank = GRAVE if change.action in GRAVE_ACTIONS else PENDING
+    rank = GRAVE if is_grave(change) else PENDING
     return Entry("change", _item(_subject(change) + _fields(change)), rank, change.action.value)
 
 
@@ -110,15 +108,14 @@ def _outcome(outcome: Outcome) -> Entry:
     change = outcome.change
     told = [f"{_subject(change)}: {outcome.result}"]
     told += [code(text) for text in (outcome.error, outcome.warning) if text]
-    is_grave = change.action in GRAVE_ACTIONS or outcome.result != "done"
-    return Entry("change", _item(", ".join(told)), GRAVE if is_grave else PENDING, change.action.value)
+    rank = GRAVE if is_grave(change) or outcome.result != "done" else PENDING
+    return Entry("change", _item(", ".join(told)), rank, change.action.value)
 
 
 def _subject(change: Change) -> str:
     origin = change.origin and f"{change.origin.file}:{change.origin.line}"
     source = f", {code(origin)}" if origin else ""
-    reason = change.reason.replace("_", " ")
-    return f"<b>{change.action.value}</b> {change.key.kind} {code(change.key.id)} ({reason}{source})"
+    return f"<b>{change.action.value}</b> {change.key.kind} {code(change.key.id)} ({reason(change)}{source})"
 
 
 def _fields(change: Change) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from reconciler.errors import Problem
-from reconciler.plan import Change, Plan
+from reconciler.plan import Action, Change, Plan, Violation
 from reconciler.report import Report
 
 Command = Literal["validate", "plan", "drift", "apply"]
@@ -59,3 +59,23 @@ def changes_of(item: Item) -> Sequence[Change]:
     """What there is to change, or was."""
     plan = plan_of(item)
     return plan.changes if plan else ()
+
+
+def is_grave(change: Change) -> bool:
+    """Whether something is lost by it, if only for a moment."""
+    return change.action in {Action.DELETE, Action.REPLACE}
+
+
+def subject(change: Change) -> str:
+    """What happens to what, in a line."""
+    return f"{change.action.value} {change.key.kind} {change.key.id}"
+
+
+def reason(change: Change) -> str:
+    """Why it happens, in words."""
+    return change.reason.replace("_", " ")
+
+
+def with_way_out(violation: Violation) -> str:
+    """What stands against the plan, and what would lift it, where something would."""
+    return f"{violation.message}; way out: {violation.allow}" if violation.allow else violation.message
