@@ -7,6 +7,7 @@ import pytest
 
 from reconciler.dialects import Dialect, dialect_for
 from reconciler.exporting import Exported, exported
+from reconciler.exporting.resources import _unequal
 from reconciler.model import MASK, Hidden, Key, Resource, Secret
 
 
@@ -113,6 +114,16 @@ def test_within_a_structure_only_the_secret_leaves_are_references() -> None:
 def test_a_value_is_revealed_on_demand_and_said_to_be_no_secret() -> None:
     assert variable("x", "api_key", reveal=True).body == {"value": "x", "sensitive": False}
     assert variable("x", "a", reveal=True).body == {"value": "x"}
+
+
+def test_nothing_is_no_secret() -> None:
+    assert not value("", "api_key")
+
+
+def test_what_would_not_compare_equal_is_not_claimed_to_be_the_same() -> None:
+    live = Resource(Key("variable", "a"), {"value": "1"})
+    assert _unequal(live, {"value": 1}) is None
+    assert _unequal(live, {"value": "2"}) == "no manifest says exactly what it is"
 
 
 def test_a_mask_is_never_revealed() -> None:
