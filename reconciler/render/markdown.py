@@ -67,13 +67,14 @@ def _marker(told: Told) -> str:
 
 
 def _total(told: Told) -> str:
+    """Numbers over all environments; nobody knows that nothing changes where one could not be asked."""
     items = told.environments
-    counts = _counted([change.action.value for item in items for change in changes_of(item)])
-    changes = "" if told.command == "validate" else f"{counts or 'no changes'} in "
     troubled = sum(map(has_trouble, items))
-    return f"{changes}{many(len(items), 'environment')}" + (
-        f", {troubled:,} with trouble" if troubled else ""
-    )
+    counts = _counted([change.action.value for item in items for change in changes_of(item)])
+    nothing = "" if troubled or told.command == "validate" else "no changes"
+    changes = f"{counts or nothing} in " if counts or nothing else ""
+    trouble = f", {troubled:,} with trouble" if troubled else ""
+    return f"{changes}{many(len(items), 'environment')}{trouble}"
 
 
 def _counted(groups: Sequence[str]) -> str:

@@ -1,6 +1,7 @@
 """Nothing that Airflow, git or a ledger holds can command a terminal or a CI."""
 
 import json
+import re
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -25,6 +26,9 @@ PIECES = (
     "\n::stop-commands::x",
 )  # fmt: skip
 SEEN = ("::error::", "##[command]", "::", "a", "é", " ", "\U0001f642", "x::y")
+OURS = re.compile(r"::(error|warning|notice) (file=[^:]*,line=\d+,col=\d+,)?title=[^:]*::")
+"""The commands that one format is made of."""
+
 COMMANDS = (
     ("plan",),
     ("apply", "--yes"),
@@ -115,7 +119,7 @@ def test_no_output_holds_controls_directions_or_commands_of_a_ci(
     files = {f"{scene.file}.yaml": scene.declared}
     for command in COMMANDS:
         said = console(files, settings, *command, "--format", format_)
-        assert said.complaints == []
-        if format_ == "json" and said.out:
+        assert [one for one in said.complaints if format_ != "github" or not OURS.match(one)] == []
+        if format_ in {"json", "sarif"} and said.out:
             assert said.out.isascii()
             json.loads(said.out)
