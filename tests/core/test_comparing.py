@@ -239,6 +239,13 @@ def test_masks_within_json_are_told_leaf_by_leaf() -> None:
     ]
 
 
+def test_a_mask_that_is_spelled_with_escapes_is_a_mask() -> None:
+    spelled = r'{"a": "\u002a\u002a\u002a", "b": 1}'
+    found = compared(variable("v", {"a": "x", "b": 1}), variable("v", spelled))
+    assert not found.changes
+    assert whys(found) == [(("value", "a"), "hidden")]
+
+
 @pytest.mark.parametrize("live", [None, "", "{}", "null"])
 def test_an_empty_extra_equals_none_at_all(live: str | None) -> None:
     found = compared(connection("c", extra={}), connection("c", extra=live))

@@ -147,6 +147,18 @@ def test_what_is_not_pending_is_ours_whatever_lives(live: Resource | None) -> No
     assert claim(Entry(record), live) is record
 
 
+@pytest.mark.parametrize("action", [Action.CREATE, Action.UPDATE, Action.REPLACE])
+def test_what_was_to_be_protected_is_so_although_the_apply_of_it_died(action: Action) -> None:
+    meant = replace(pending(action), protect=True)
+    for record in (None, recorded(BEFORE)):
+        found = claim(Entry(record, meant), shown(MEANT))
+        assert found is not None
+        assert found.protect is True
+    kept = claim(Entry(replace(recorded(BEFORE), protect=True), pending(action)), shown(MEANT))
+    assert kept is not None
+    assert kept.protect is True
+
+
 WRITES = [Action.CREATE, Action.UPDATE, Action.REPLACE]
 
 
