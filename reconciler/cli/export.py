@@ -3,58 +3,28 @@
 import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from reconciler.airflow import Airflow
-from reconciler.amazon import place_of
-from reconciler.backends.readonly import ReadOnly
 from reconciler.cli import options
 from reconciler.cli.folder import Folder
 from reconciler.cli.interrupts import Interrupt, deferred
 from reconciler.cli.loading import load_all
+from reconciler.cli.reaching import Source, living, reached
 from reconciler.cli.terminal import Terminal, talking
-from reconciler.connect import connect, default_rate
-from reconciler.dialects import Dialect
 from reconciler.errors import UsageError
 from reconciler.exporting import Document, Exported, environment, exported, left_out, manifests, visible
-from reconciler.kinds import BY_NAME, KINDS, Kind
+from reconciler.kinds import KINDS, Kind
 from reconciler.manifests.acceptance import acceptance
-from reconciler.manifests.rules import id_problem
 from reconciler.model import Key, Resource
-from reconciler.rate import RateLimit
-from reconciler.retry import Patience
 from reconciler.selection import Selection
-from reconciler.session import Session, identify
 from reconciler.targets import MwaaTarget, SandboxTarget, Target, TargetError, parse_target
 
 TARGETS = ("mwaa:", "http:", "https:", "sandbox:")
 UNNAMED = "exported"
-
-
-@dataclass(frozen=True)
-class Source:
-    """The environment that is exported."""
-
-    name: str
-    target: Target
-    rate: float | None = None
-
-
-@dataclass(frozen=True)
-class Addressable:
-    """The selected resources that can be asked for one by one."""
-
-    dialect: Dialect
-    selection: Selection
-
-    def __contains__(self, key: object) -> bool:
-        """Whether its id is sound, and short enough for a path."""
-        if not isinstance(key, Key) or key not in self.selection:
-            return False
-        return id_problem(BY_NAME[key.kind], key.id) is None and self.dialect.fits_path(key)
 
 
 @click.command
@@ -89,7 +59,7 @@ def export(  # noqa: PLR0913 - one parameter for each option
     selection, place = Selection(frozenset(kinds), only), Folder(Path(folder), overwrite)
     place.check()
     found = _source(source, name, terminal)
-    airflow = _reached(found, terminal)
+    airflow = reached(found, terminal)
     resources = _read(airflow, selection, found.name)
     _check_revealed(reveal, resources)
     items = [exported(one, airflow.dialect, reveal=one.key in reveal) for one in resources]
@@ -128,18 +98,10 @@ def _environment(text: str, terminal: Terminal) -> Source:
     return Source(first.value.name, first.value.target, first.value.rate_limit)
 
 
-def _reached(source: Source, terminal: Terminal) -> Airflow:
-    secrets = terminal.secrets.at(place_of(source.target))
-    backend = ReadOnly(connect(source.target, secrets))
-    rate = RateLimit(source.rate or default_rate(source.target))
-    session = Session(backend, rate, terminal.observer(source.name), Patience())
-    return Airflow(session, identify(session))
-
-
 def _read(airflow: Airflow, selection: Selection, name: str) -> list[Resource]:
-    reading = airflow.read(selection.chosen_kinds(), Addressable(airflow.dialect, selection))
-    selection.check(name, reading.state)
-    return [resource for key, resource in reading.state.items() if key in selection]
+    state = living(airflow, selection)
+    selection.check(name, state)
+    return [*state.values()]
 
 
 def _check_revealed(reveal: Iterable[Key], resources: Iterable[Resource]) -> None:

@@ -222,7 +222,7 @@ def test_nothing_is_written_where_a_call_fails(
     def faulty(*arguments: Any) -> Any:
         return Faulty(connect(*arguments), [parse_fault("GET /connections=status:403")])
 
-    monkeypatch.setattr("reconciler.cli.export.connect", faulty)
+    monkeypatch.setattr("reconciler.cli.reaching.connect", faulty)
     ran = cli("export", SANDBOX, "--to", "env")
     assert (ran.code, ran.out) == (1, "")
     assert not Path("env").exists()
@@ -262,7 +262,7 @@ def test_another_account_is_refused(cli: Run, monkeypatch: pytest.MonkeyPatch) -
     def refused(*_arguments: Any) -> Any:
         raise WrongAccount("these credentials are another account's")
 
-    monkeypatch.setattr("reconciler.cli.export.connect", refused)
+    monkeypatch.setattr("reconciler.cli.reaching.connect", refused)
     ran = cli("export", "mwaa://eu-west-1/prod?account=123456789012", "--to", "env")
     assert (ran.code, ran.out) == (3, "")
     assert not Path("env").exists()
