@@ -6,7 +6,7 @@ from reconciler.kinds.table import Field, Kind
 from reconciler.model import Sealed, Secret
 
 
-def _typed(text: str) -> Any:
+def typed(text: str) -> Any:
     """An integer, boolean or null out of its own spelling; any other text unchanged."""
     parsed = strict_json(text)
     scalar = parsed is None or isinstance(parsed, bool | int)
@@ -25,7 +25,7 @@ def pair_value(declared: Any, live: Any) -> tuple[Any, Any]:
     ours, theirs = document(declared), document(live)
     if ours is not NO_DOCUMENT and theirs is not NO_DOCUMENT:
         return ours, theirs
-    return declared, (live if isinstance(declared, str) else _typed(live))
+    return declared, (live if isinstance(declared, str) else typed(live))
 
 
 def form_value(value: Any) -> Any:

@@ -112,14 +112,15 @@ def _change(change: Change) -> dict[str, Any]:
         "kind": change.key.kind,
         "id": change.key.id,
         "reason": change.reason,
-        "origin": _origin(change.origin),
+        "origin": origin_entry(change.origin),
         "fields": [_field(field) for field in change.fields],
         "digest_before": change.digest_before,
         "digest_after": change.digest_after,
     }
 
 
-def _origin(origin: Origin | None) -> dict[str, Any] | None:
+def origin_entry(origin: Origin | None) -> dict[str, Any] | None:
+    """Where something is declared, ``None`` where it is nowhere."""
     return origin and {"file": origin.file, "line": origin.line, "column": origin.column}
 
 

@@ -118,10 +118,11 @@ def field_text(field: FieldChange) -> str:
     if field.secret:
         what = f"(secret {field.ref})" if field.ref else "(looks secret, not shown)"
         return f"{dotted(field.path)}: {what} changed"
-    return f"{dotted(field.path)}: {_value(field.before)} → {_value(field.after)}"
+    return f"{dotted(field.path)}: {value_text(field.before)} → {value_text(field.after)}"
 
 
-def _value(value: Any) -> str:
+def value_text(value: Any) -> str:
+    """A value as JSON, or so much of it as a line has room for."""
     if value is NOTHING:
         return "(none)"
     text = json.dumps(value, ensure_ascii=False)
