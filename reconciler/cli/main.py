@@ -24,6 +24,7 @@ COMMANDS = {
     "apply": "Make environments what the manifests say.",
     "drift": "Show what changed behind git's back.",
     "export": "Write a live environment as manifests.",
+    "compare": "Show two environments side by side.",
     "ledger": "Show what is owned; rebind or unlock a ledger.",
     "schema": "Print a JSON Schema.",
     "gateway": "Serve a local InvokeRestApi endpoint.",

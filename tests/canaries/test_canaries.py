@@ -60,8 +60,11 @@ def every_command(watch: Watch, *options: str) -> None:
     watch.run("apply", "dev", "--plan", "plan.json", *options)
     watch.run("plan", "dev", "--resend-secrets", *options)
     watch.run("drift", "dev", *options)
-    watch.run("ledger", "show", "dev")
-    watch.run("ledger", "show", "dev", "--format", "json")
+    for shape in ((), ("--format", "json")):
+        watch.run("compare", "dev", "prod", *shape)
+        watch.run("compare", "dev", "prod", "--live", *shape)
+        watch.run("compare", "prod", "dev", "--live", *shape)
+        watch.run("ledger", "show", "dev", *shape)
     watch.run("ledger", "rebind", "dev")
     watch.run("ledger", "unlock", "dev", "--id", "nobody")
 
@@ -69,6 +72,7 @@ def every_command(watch: Watch, *options: str) -> None:
 @pytest.mark.parametrize("secret", SECRETS)
 def test_nothing_that_succeeds_shows_a_secret(watch: Watch, secret: str) -> None:
     watch.declare(secret)
+    watch.neighbour(secret + "-theirs")
     for shape, level in itertools.product(FORMATS, LEVELS):
         every_command(watch, *shape, *level)
     assert watch.run("plan", "dev", "--detailed-exitcode") == 0
@@ -76,6 +80,7 @@ def test_nothing_that_succeeds_shows_a_secret(watch: Watch, secret: str) -> None
 
 @pytest.mark.parametrize("secret", SECRETS)
 def test_no_failing_call_shows_a_secret(watch: Watch, secret: str) -> None:
+    watch.neighbour(secret + "-theirs")
     for fault in FAULTS:
         watch.declare(secret)
         watch.reach(lambda backend, fault=fault: Faulty(backend, [parse_fault(fault)], sleep=lambda _s: None))  # type: ignore[misc]
@@ -111,8 +116,10 @@ def test_what_once_was_a_secret_is_never_shown_again(watch: Watch, secret: str) 
         watch.run("drift", "dev", *shape)
     assert watch.run("apply", "dev", "--yes") == 0
     assert watch.run("plan", "dev", "--detailed-exitcode") == 0
+    watch.neighbour(secret + "-theirs")
     watch.declare(secret, variables={}, connections={})
     watch.run("plan", "dev", "--format", "json")
+    watch.run("compare", "dev", "prod", "--live")
     watch.run("apply", "dev", "--yes")
 
 

@@ -14,11 +14,12 @@ from urllib.parse import quote, quote_plus
 import pytest
 import yaml
 
-from reconciler.backends import Backend
+from reconciler.backends import Backend, Request
 from reconciler.cli.main import run
 from reconciler.connect import connect
 from reconciler.errors import ReconcilerError
 from reconciler.model import Secret
+from reconciler.sandbox.emulator import Emulator
 from reconciler.targets import Target
 
 SECRETS = (
@@ -145,13 +146,27 @@ class Watch:
         )
         self.holds(secret)
 
+    def neighbour(self, secret: str) -> None:
+        """Another environment where the secret lives and git knows of none."""
+        place = self.folder / "prod"
+        place.mkdir(exist_ok=True)
+        made = {"name": "prod", "target": f"sandbox:sandbox.json?airflow={self.major}"}
+        (place / "environment.yaml").write_text(yaml.safe_dump(made))
+        emulator = Emulator(place / "sandbox.json", Emulator.newest(self.major))
+        token = json.dumps({"token": secret})
+        wh = {"connection_id": "wh", "conn_type": "http", "password": secret, "extra": token}
+        emulator.send(Request("POST", "/variables", body={"key": "api_key", "value": secret}))
+        emulator.send(Request("POST", "/variables", body={"key": "cfg", "value": token}))
+        emulator.send(Request("POST", "/connections", body=wh))
+
     def reach(self, change: Callable[[Backend], Backend] = lambda backend: backend) -> None:
         """Puts something between the program and its environment."""
 
         def reached(target: Target, resolve: Callable[[Secret], Secret]) -> Backend:
             return change(connect(target, resolve))
 
-        self._patch.setattr("reconciler.cli.planning.connect", reached)
+        for module in ("planning", "reaching"):
+            self._patch.setattr(f"reconciler.cli.{module}.connect", reached)
 
     def run(self, *arguments: str) -> int:
         self._capsys.readouterr()
