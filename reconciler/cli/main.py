@@ -25,6 +25,7 @@ COMMANDS = {
     "drift": "Show what changed behind git's back.",
     "export": "Write a live environment as manifests.",
     "compare": "Show two environments side by side.",
+    "init": "Write a new environment folder.",
     "ledger": "Show what is owned; rebind or unlock a ledger.",
     "schema": "Print a JSON Schema.",
     "gateway": "Serve a local InvokeRestApi endpoint.",

@@ -21,12 +21,24 @@ PLAN_SCHEMA = Draft202012Validator(json.loads(schema_file("plan").read_text()))
 def test_help_names_every_command(cli: Run) -> None:
     ran = cli("--help")
     assert ran.code == 0
-    for command in ("validate", "plan", "apply", "drift", "export", "compare", "ledger", "schema", "gateway"):
+    for command in (
+        "validate",
+        "plan",
+        "apply",
+        "drift",
+        "export",
+        "compare",
+        "init",
+        "ledger",
+        "schema",
+        "gateway",
+    ):
         assert f"\n  {command} " in ran.out
 
 
 @pytest.mark.parametrize(
-    "command", ["validate", "plan", "apply", "drift", "export", "compare", "ledger", "schema", "gateway"]
+    "command",
+    ["validate", "plan", "apply", "drift", "export", "compare", "init", "ledger", "schema", "gateway"],
 )
 def test_every_command_has_help(cli: Run, command: str) -> None:
     ran = cli(command, "--help")
