@@ -6,13 +6,13 @@ import click
 
 import reconciler
 
-NAMES = ("manifest", "environment", "plan", "ledger")
+NAMES = ("manifest", "environment", "plan", "compare", "ledger")
 
 
 @click.command
 @click.argument("name", type=click.Choice(NAMES))
 def schema(*, name: str) -> int:
-    """Print a JSON Schema: of manifests, of environment.yaml, of plans and reports, or of a ledger."""
+    """Print a JSON Schema: of manifests, environment.yaml, plans and reports, comparisons, or ledgers."""
     click.echo(schema_file(name).read_text(), nl=False)
     return 0
 

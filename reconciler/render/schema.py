@@ -5,6 +5,8 @@ from typing import Any, get_args
 from reconciler.kinds import KINDS
 from reconciler.plan import Action, Reason
 from reconciler.render.json import DRIFT_FORMAT, PLAN_FORMAT, REPORT_FORMAT
+from reconciler.render.side_by_side import FORMAT as COMPARE_FORMAT
+from reconciler.side_by_side import Where
 
 COUNT = {"type": "integer", "minimum": 0}
 DIGEST = {"type": ["string", "null"], "pattern": "^[0-9a-f]{64}$"}
@@ -12,20 +14,79 @@ KIND = {"enum": [kind.name for kind in KINDS]}
 TEXT = {"type": "string"}
 PATH = {"type": "array", "items": {"type": ["string", "integer"]}, "minItems": 1}
 KEY = {"kind": KIND, "id": TEXT}
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def plan_schema() -> dict[str, Any]:
     """One schema for the three formats: they share one shape."""
     formats = [PLAN_FORMAT, DRIFT_FORMAT, REPORT_FORMAT]
     return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$schema": DIALECT,
         "title": "What reconciler plans, finds or has done",
         **_object({"format": {"enum": formats}, "environments": _list(_environment()), "digest": DIGEST}),
     }
 
 
+def compare_schema() -> dict[str, Any]:
+    """Two environments side by side; nothing is compared where one has failed."""
+    return {
+        "$schema": DIALECT,
+        "title": "What differs between two environments",
+        **_object(
+            {
+                "format": {"const": COMPARE_FORMAT},
+                "environments": {**_list({"oneOf": [_side(), _failed()]}), "minItems": 2, "maxItems": 2},
+                "comparison": {"oneOf": [_comparison(), {"type": "null"}]},
+                "digest": DIGEST,
+            }
+        ),
+    }
+
+
+def _side() -> dict[str, Any]:
+    version = {"type": ["string", "null"]}
+    calls = _object({"read": COUNT})
+    return _object({"name": TEXT, "target": TEXT, "airflow_version": version, "calls": calls})
+
+
+def _comparison() -> dict[str, Any]:
+    wheres = list(get_args(Where))
+    origins = _object({"first": _origin(), "second": _origin()})
+    fields = _list({"oneOf": [_sides({}, secret=False), _sides(_reference(), secret=True)]})
+    return _object(
+        {
+            "differences": _list(
+                _object({"in": {"enum": wheres}, **KEY, "origins": origins, "fields": fields})
+            ),
+            "summary": _object(dict.fromkeys((*wheres, "equal", "unverified"), COUNT)),
+            "unverified": _list(_unverified()),
+        }
+    )
+
+
+def _sides(value: dict[str, Any], *, secret: bool) -> dict[str, Any]:
+    """A field that differs; the side that does not have it is left out."""
+    made = _object({"path": PATH, "first": value, "second": value, "secret": {"const": secret}})
+    return {**made, "required": ["path", "secret"]}
+
+
+def _reference() -> dict[str, Any]:
+    return _object({"ref": {"type": ["string", "null"]}})
+
+
+def _failed() -> dict[str, Any]:
+    return _object({"name": TEXT, "error": _object({"type": TEXT, "message": TEXT})})
+
+
+def _unverified() -> dict[str, Any]:
+    return _object({**KEY, "path": PATH, "why": TEXT})
+
+
+def _origin() -> dict[str, Any]:
+    return {**_object({"file": TEXT, "line": COUNT, "column": COUNT}), "type": ["object", "null"]}
+
+
 def _environment() -> dict[str, Any]:
-    error = _object({"name": TEXT, "error": _object({"type": TEXT, "message": TEXT})})
     head = {
         "name": TEXT,
         "target": TEXT,
@@ -37,7 +98,7 @@ def _environment() -> dict[str, Any]:
     plan = {
         **head,
         "unmanaged": _list(_object(KEY)),
-        "unverified": _list(_object({**KEY, "path": PATH, "why": TEXT})),
+        "unverified": _list(_unverified()),
         "calls": _object({"read": COUNT, "apply": _object({"read": COUNT, "write": COUNT})}),
         "violations": _list(_violation()),
         "warnings": _list(_object({**KEY, "message": TEXT})),
@@ -50,7 +111,7 @@ def _environment() -> dict[str, Any]:
         "remaining": _list(_object(KEY)),
         "error": {"type": ["string", "null"]},
     }
-    return {"oneOf": [_object(plan), _object(report), error]}
+    return {"oneOf": [_object(plan), _object(report), _failed()]}
 
 
 def _options() -> dict[str, Any]:
@@ -74,12 +135,11 @@ def _summary_names() -> list[str]:
 
 
 def _change() -> dict[str, Any]:
-    origin = {**_object({"file": TEXT, "line": COUNT, "column": COUNT}), "type": ["object", "null"]}
     required = {
         "action": {"enum": [action.value for action in Action]},
         **KEY,
         "reason": {"enum": list(get_args(Reason))},
-        "origin": origin,
+        "origin": _origin(),
         "fields": _list(_field()),
         "digest_before": DIGEST,
         "digest_after": DIGEST,

@@ -1,16 +1,20 @@
 """``compare`` as people type it, on the sandbox."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from reconciler.backends import Request
+from reconciler.cli.schema import schema_file
 from reconciler.sandbox.emulator import Emulator
 from tests.cli.conftest import Run, Write
 from tests.e2e.tool import CANARY, Ran
 from tests.render.golden import is_golden
 
+SCHEMA = Draft202012Validator(json.loads(schema_file("compare").read_text()))
 REFERENCE = {"$secret": "env:CANARY"}
 
 
@@ -33,6 +37,7 @@ def connection(**more: Any) -> tuple[str, dict[str, Any]]:
 
 
 def differences(ran: Ran) -> list[tuple[str, str, str]]:
+    SCHEMA.validate(ran.document)
     return [(one["in"], one["kind"], one["id"]) for one in ran.document["comparison"]["differences"]]
 
 
@@ -82,6 +87,7 @@ def test_the_document_holds_the_same(cli: Run) -> None:
     ran = cli("compare", "dev", "prod", "--format", "json")
     assert (ran.code, ran.err) == (2, "")
     assert is_golden("compare.json", ran.out)
+    SCHEMA.validate(ran.document)
 
 
 @pytest.mark.usefixtures("declared")
@@ -241,6 +247,7 @@ def test_an_environment_that_fails_keeps_its_place(cli: Run) -> None:
     assert [one["name"] for one in ran.document["environments"]] == ["dev", "prod"]
     assert ran.document["environments"][0]["error"]["type"] == "ManifestError"
     assert ran.document["comparison"] is None
+    SCHEMA.validate(ran.document)
 
 
 def test_another_environments_ledger_is_refused_before_any_call(cli: Run, environment: Write) -> None:
