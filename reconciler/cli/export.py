@@ -2,8 +2,8 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
@@ -15,8 +15,10 @@ from reconciler.cli.interrupts import Interrupt, deferred
 from reconciler.cli.loading import load_all
 from reconciler.cli.reaching import Source, living, reached
 from reconciler.cli.terminal import Terminal, talking
+from reconciler.dialects import V2, Dialect
 from reconciler.errors import UsageError
-from reconciler.exporting import Document, Exported, environment, exported, left_out, manifests, visible
+from reconciler.exporting import Document, Exported, Todo, environment, exported, left_out, manifests, visible
+from reconciler.importing import imported
 from reconciler.kinds import KINDS, Kind
 from reconciler.manifests.acceptance import acceptance
 from reconciler.model import Key, Resource
@@ -25,10 +27,32 @@ from reconciler.targets import MwaaTarget, SandboxTarget, Target, TargetError, p
 
 TARGETS = ("mwaa:", "http:", "https:", "sandbox:")
 UNNAMED = "exported"
+READ_AS = V2("3.3.1", None)
+"""The Airflow whose state the files of others are taken for: the one that can keep everything."""
+STAND_IN = Todo("target", "a sandbox stands in; write mwaa://REGION/NAME or http(s)://HOST, then plan")
+
+
+@dataclass(frozen=True)
+class Found:
+    """What is to be written, and what is to be done about its target."""
+
+    source: Source
+    dialect: Dialect
+    selection: Selection
+    resources: list[Resource]
+    todos: tuple[Todo, ...] = ()
 
 
 @click.command
-@click.argument("source", metavar="ENV|TARGET")
+@click.argument("source", metavar="[ENV|TARGET]", required=False)
+@click.option(
+    "--from",
+    "files",
+    multiple=True,
+    metavar="FILE",
+    help="Read what 'airflow connections|variables|pools export' or Astronomer wrote; may be repeated.",
+)
+@click.option("--target", metavar="TARGET", help="With --from: the target of the new environment.")
 @click.option("--to", "folder", required=True, metavar="DIR", help="A new or empty folder.")
 @click.option("--overwrite", is_flag=True, help="Replace the files of these names where DIR is not empty.")
 @click.option("--split", is_flag=True, help="One file for each resource, not for each kind.")
@@ -46,7 +70,9 @@ UNNAMED = "exported"
 def export(  # noqa: PLR0913 - one parameter for each option
     *,
     terminal: Terminal,
-    source: str,
+    source: str | None,
+    files: tuple[str, ...],
+    target: str | None,
     folder: str,
     overwrite: bool,
     split: bool,
@@ -55,26 +81,62 @@ def export(  # noqa: PLR0913 - one parameter for each option
     kinds: tuple[str, ...],
     only: tuple[str, ...],
 ) -> int:
-    """Write a live environment as a folder of manifests, of which the next plan is empty."""
+    """Write a live environment, or the files of other tools, as a folder of manifests.
+
+    The next plan against the same Airflow is empty.
+    """
     selection, place = Selection(frozenset(kinds), only), Folder(Path(folder), overwrite)
     place.check()
-    found = _source(source, name, terminal)
-    airflow = reached(found, terminal)
-    resources = _read(airflow, selection, found.name)
-    _check_revealed(reveal, resources)
-    items = [exported(one, airflow.dialect, reveal=one.key in reveal) for one in resources]
-    files = manifests(items, _kinds(selection, items), split=split, major=airflow.dialect.major)
-    top = environment(found.name, _seen_from(found.target, place.path), left_out(items) if split else ())
+    if files and source is None:
+        found = _of_files(files, _intended(target, name, place.path), selection, chosen=target is not None)
+    elif source is not None and not files and target is None:
+        found = _living(_source(source, name, terminal), selection, terminal)
+    else:
+        raise UsageError("name either ENV|TARGET, or files with --from, to which --target belongs")
+    _check_revealed(reveal, found.resources)
+    return _write(found, place, reveal, terminal, split=split)
+
+
+def _write(found: Found, place: Folder, reveal: Collection[Key], terminal: Terminal, *, split: bool) -> int:
+    source, dialect = found.source, found.dialect
+    items = [exported(one, dialect, reveal=one.key in reveal) for one in found.resources]
+    files = manifests(items, _kinds(found.selection, items), split=split, major=dialect.major)
+    todos = (*found.todos, *(left_out(items) if split else ()))
+    top = environment(source.name, _seen_from(source.target, place.path), todos)
     interrupt = Interrupt()
     with deferred(interrupt):
-        place.write([*files, top], selection)
-    _tell(terminal, f"{found.name}: {_counted(items)} written to {place.path}\n", [*files, top])
+        place.write([*files, top], found.selection)
+    _tell(terminal, f"{source.name}: {_counted(items)} written to {place.path}\n", [*files, top])
     return interrupt.exit_code or 0
 
 
+def _living(source: Source, selection: Selection, terminal: Terminal) -> Found:
+    airflow = reached(source, terminal)
+    return Found(source, airflow.dialect, selection, _read(airflow, selection, source.name))
+
+
+def _of_files(files: Iterable[str], source: Source, selection: Selection, *, chosen: bool) -> Found:
+    """What stands in files; of kinds that stand in none, nothing is said."""
+    state = imported(map(Path, files), selection.kinds)
+    selection.check(source.name, state)
+    resources = [resource for key, resource in state.items() if key in selection]
+    narrowed = replace(selection, kinds=frozenset(one.key.kind for one in resources))
+    return Found(source, READ_AS, narrowed, resources, () if chosen else (STAND_IN,))
+
+
+def _intended(target: str | None, name: str | None, folder: Path) -> Source:
+    """The new environment, on a sandbox within its own folder unless there is a target."""
+    stand_in = SandboxTarget("sandbox.json", folder=str(folder))
+    return _called(Source(UNNAMED, stand_in) if target is None else _target(target), name)
+
+
 def _source(text: str, name: str | None, terminal: Terminal) -> Source:
-    """What is to be exported, under which name; raises UsageError for a name that cannot be one."""
-    found = _target(text) if text.startswith(TARGETS) else _environment(text, terminal)
+    """What is to be exported, under which name."""
+    return _called(_target(text) if text.startswith(TARGETS) else _environment(text, terminal), name)
+
+
+def _called(found: Source, name: str | None) -> Source:
+    """The same under another name; raises UsageError for one that cannot be a name."""
     named = replace(found, name=name or found.name)
     if not acceptance("environment")({"name": named.name, "target": "sandbox:any"}):
         raise UsageError(f"'{named.name}' is no name: up to 100 letters, digits, '_', '.' and '-' make one")

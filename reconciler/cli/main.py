@@ -23,7 +23,7 @@ COMMANDS = {
     "plan": "Show what apply would do.",
     "apply": "Make environments what the manifests say.",
     "drift": "Show what changed behind git's back.",
-    "export": "Write a live environment as manifests.",
+    "export": "Write a live environment, or files of other tools, as manifests.",
     "compare": "Show two environments side by side.",
     "init": "Write a new environment folder.",
     "ledger": "Show what is owned; rebind or unlock a ledger.",

@@ -4,7 +4,7 @@ from reconciler.dialects.base import CLAMPED_PAGE, FIRST_PAGE, Dialect, Page, pa
 from reconciler.dialects.v1 import V1
 from reconciler.dialects.v2 import V2
 
-__all__ = ["CLAMPED_PAGE", "FIRST_PAGE", "Dialect", "Page", "dialect_for", "path_of"]
+__all__ = ["CLAMPED_PAGE", "FIRST_PAGE", "V2", "Dialect", "Page", "dialect_for", "path_of"]
 
 
 def dialect_for(version: str, path_limit: int | None) -> Dialect | None:
