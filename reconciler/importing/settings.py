@@ -20,7 +20,7 @@ class Section(NamedTuple):
     kind: str
     id: str
     needs: frozenset[str]
-    """Of an entry that has none of these Astronomer's own tool makes nothing."""
+    """Astronomer's own tool makes nothing of an entry that has none of these."""
     names: Mapping[str, str]
 
 
@@ -70,10 +70,14 @@ def entries(source: Source) -> Iterator[tuple[Key, Any, Steps]]:
 def _entry(section: Section, item: Any) -> Iterator[tuple[Key, Any]]:
     """The entry's id and its value, unless it is an empty one of the template."""
     given = _given(section, item)
-    if section.id in given and section.needs & given.keys():
-        value = {section.names[name]: value for name, value in given.items() if name != section.id}
-        key = Key(section.kind, settings_text(section.id, given[section.id]))
-        yield key, settings_text("value", value["value"]) if section.kind == "variable" else value
+    if not given:
+        return
+    if section.id not in given or not section.needs & given.keys():
+        missing = section.needs if section.id in given else {section.id}
+        raise WrongError(f"has no {' or '.join(sorted(missing))}; fill it in, or remove the entry")
+    value = {section.names[name]: value for name, value in given.items() if name != section.id}
+    key = Key(section.kind, settings_text(section.id, given[section.id]))
+    yield key, settings_text("value", value["value"]) if section.kind == "variable" else value
 
 
 def _given(section: Section, item: Any) -> dict[str, Any]:
