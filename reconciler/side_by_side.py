@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from reconciler import records
 from reconciler.compare import NOTHING, FieldChange, Unverified, compare_resources
 from reconciler.errors import Origin
 from reconciler.kinds import BY_NAME, is_empty
@@ -21,7 +22,6 @@ from reconciler.model import (
     mapped_secrets,
     may_be_one,
 )
-from reconciler.records import field_leaves, pointer
 from reconciler.seal import Fingerprint, Places, seal_pair
 
 Where = Literal["first", "both", "second"]
@@ -96,12 +96,7 @@ def declared(state: State) -> State:
 
 def secret_places(state: State) -> dict[Key, frozenset[str]]:
     """Where git has references."""
-    return {key: frozenset(_references(resource)) for key, resource in state.items()}
-
-
-def _references(resource: Resource) -> Iterator[str]:
-    for name in resource.fields:
-        yield from (pointer(path) for path, leaf in field_leaves(resource, name) if isinstance(leaf, Secret))
+    return {key: frozenset(records.secret_places(resource)) for key, resource in state.items()}
 
 
 def side_by_side(first: Side, second: Side, fingerprint: Fingerprint) -> SideBySide:
