@@ -20,8 +20,9 @@ from benchmarks import program
 from benchmarks.manifests import Size, as_row, write_environment, write_files
 from benchmarks.measure import cpu, interleaved, output, worker
 from benchmarks.result import Finding, at_least, at_most, told
-from benchmarks.stubs import Around, Shelf
+from benchmarks.stubs import Shelf
 from reconciler.backends import Request, Response
+from reconciler.backends.around import Around
 from reconciler.kinds import BY_NAME
 
 SMALL, MIDDLE, LARGE = 1_000, 10_000, 100_000

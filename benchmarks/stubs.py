@@ -12,7 +12,8 @@ from typing import Any
 from urllib.parse import unquote
 
 from benchmarks.manifests import Size, row
-from reconciler.backends import AT_ONCE, PATH_LIMIT, Backend, Request, Response
+from reconciler.backends import AT_ONCE, PATH_LIMIT, Request, Response
+from reconciler.backends.around import Around
 from reconciler.errors import Throttled
 from reconciler.kinds import Kind, kind_named
 from reconciler.sandbox.throttle import Throttle
@@ -90,32 +91,6 @@ class Shelf:
         hidden = {"password"} if whole else {"password", "extra"}
         old = kind.name == "connection" and self.version.startswith("2.")
         return {name: value for name, value in made.items() if name not in hidden} if old else made
-
-
-@dataclass
-class Around:
-    """A backend around another one."""
-
-    backend: Backend
-
-    @property
-    def roots(self) -> tuple[str, ...]:
-        """Those of the backend within."""
-        return self.backend.roots
-
-    @property
-    def path_limit(self) -> int | None:
-        """That of the backend within."""
-        return self.backend.path_limit
-
-    @property
-    def at_once(self) -> int:
-        """That of the backend within."""
-        return self.backend.at_once
-
-    def send(self, request: Request) -> Response:
-        """Passes the request on."""
-        return self.backend.send(request)
 
 
 @dataclass

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from reconciler.backends import Backend, Request, Response
+from reconciler.backends.around import Around
 from reconciler.sandbox.emulator import Emulator
 from tests.gateway.support import environment_variables, running
 from tests.rig.airflow_server import Server
@@ -18,23 +19,12 @@ FAST = 1000
 
 
 @dataclass
-class Recording:
+class Recording(Around):
     """A backend that remembers what went through it."""
 
-    backend: Backend
     requests: list[Request] = field(default_factory=list)
 
-    @property
-    def roots(self) -> tuple[str, ...]:
-        return self.backend.roots
-
-    @property
-    def path_limit(self) -> int | None:
-        return self.backend.path_limit
-
-    @property
-    def at_once(self) -> int:
-        return 1
+    at_once = 1
 
     def send(self, request: Request) -> Response:
         self.requests.append(request)

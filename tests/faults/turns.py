@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
-from reconciler.backends import Backend, Request, Response
+from reconciler.backends import Request, Response
+from reconciler.backends.around import Around
 from reconciler.stores import Store, Stored
 
 T = TypeVar("T")
@@ -80,23 +81,12 @@ class Turns(Generic[T]):
 
 
 @dataclass
-class InTurn:
+class InTurn(Around):
     """A backend that waits for its turn before each call."""
 
-    backend: Backend
     turns: Turns[Any]
 
-    @property
-    def roots(self) -> tuple[str, ...]:
-        return self.backend.roots
-
-    @property
-    def path_limit(self) -> int | None:
-        return self.backend.path_limit
-
-    @property
-    def at_once(self) -> int:
-        return 1
+    at_once = 1
 
     def send(self, request: Request) -> Response:
         self.turns.pause(f"{request.method} {request.path}")

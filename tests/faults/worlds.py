@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from reconciler.applying import apply_plan, check_applicable
 from reconciler.backends import Backend, Request, Response
+from reconciler.backends.around import Around
 from reconciler.engine import Planned, Run, plan_environment
 from reconciler.errors import ReconcilerError
 from reconciler.fleet import attempt, then
@@ -129,23 +130,12 @@ class Seen:
 
 
 @dataclass
-class Noted:
+class Noted(Around):
     """Remembers what the program asked and was answered."""
 
-    backend: Backend
     calls: list[Seen] = field(default_factory=list)
 
-    @property
-    def roots(self) -> tuple[str, ...]:
-        return self.backend.roots
-
-    @property
-    def path_limit(self) -> int | None:
-        return self.backend.path_limit
-
-    @property
-    def at_once(self) -> int:
-        return 1
+    at_once = 1
 
     def send(self, request: Request) -> Response:
         try:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from reconciler.backends import Backend, Request, Response
+from reconciler.backends.around import Around
 from reconciler.model import MASK, JsonText, Secret
 from reconciler.stores import Store, Stored
 from tests.core.samples import redacted
@@ -20,25 +21,10 @@ class Killed(BaseException):
 
 
 @dataclass
-class Between:
+class Between(Around):
     """A backend in front of another."""
 
-    backend: Backend
-
-    @property
-    def roots(self) -> tuple[str, ...]:
-        return self.backend.roots
-
-    @property
-    def path_limit(self) -> int | None:
-        return self.backend.path_limit
-
-    @property
-    def at_once(self) -> int:
-        return 1
-
-    def send(self, request: Request) -> Response:
-        return self.backend.send(request)
+    at_once = 1
 
     def rehearse(self, request: Request) -> Response:
         found: Any = self.backend

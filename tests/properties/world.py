@@ -17,6 +17,7 @@ import pytest
 from reconciler import keeper
 from reconciler.applying import apply_plan, check_applicable
 from reconciler.backends import Backend, Method, Request, Response
+from reconciler.backends.around import Around
 from reconciler.engine import Planned, Run, plan_environment
 from reconciler.errors import LedgerChanged, ReconcilerError, Unexpected
 from reconciler.fleet import Result, attempt, then
@@ -197,23 +198,12 @@ class Kept:
 
 
 @dataclass
-class Recording:
+class Recording(Around):
     """Remembers what was asked."""
 
-    backend: Backend
     requests: list[Request] = field(default_factory=list)
 
-    @property
-    def roots(self) -> tuple[str, ...]:
-        return self.backend.roots
-
-    @property
-    def path_limit(self) -> int | None:
-        return self.backend.path_limit
-
-    @property
-    def at_once(self) -> int:
-        return 1
+    at_once = 1
 
     def send(self, request: Request) -> Response:
         self.requests.append(request)
