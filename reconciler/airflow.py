@@ -59,6 +59,7 @@ class Airflow:
         listings = self._list(tuple(kinds))
         state = {row.key: row for listing in listings.values() for row in listing.rows}
         cut = [key for key in state if self.dialect.lacks_extra(BY_NAME[key.kind]) and key in detailed]
+        self.session.announce(len(cut))
         for key, whole in zip(cut, self._abreast([partial(self._whole, key) for key in cut]), strict=True):
             if whole is None:
                 del state[key]
@@ -113,6 +114,7 @@ class Airflow:
 
     def _paged(self, kinds: tuple[Kind, ...]) -> list[_Pages]:
         """All pages of each listing: the first ones say how many there are, and of which size."""
+        self.session.announce(len(kinds))
         pages: list[_Pages] = [
             [first] for first in self._abreast([partial(self._first, kind, FIRST_PAGE) for kind in kinds])
         ]
@@ -123,6 +125,8 @@ class Airflow:
             for offset in range(size, total, size)
             if _is_filled(found[-1])
         )
+        sizes = [one for found in pages for one in _sizes(found[0])]
+        self.session.announce(sum(-(-total // size) - 1 for size, total in sizes))
         wave = self.session.backend.at_once
         while now := list(islice(parts, wave)):
             for (found, _), rest in zip(now, self._abreast([part for _, part in now]), strict=True):

@@ -134,20 +134,37 @@ def _with_secrets(planned: Planned) -> State:
     return found
 
 
-def apply_plan(application: Application, lease: Lease, stopped: Callable[[], bool] = lambda: False) -> Report:
+def apply_plan(
+    application: Application,
+    lease: Lease,
+    stopped: Callable[[], bool] = lambda: False,
+    landed: Callable[[Outcome], None] = lambda _outcome: None,
+) -> Report:
     """Carries the plan out and reads again: what is left then has not converged.
 
-    ``stopped`` is asked between two calls. Raises LedgerChanged or LedgerUnavailable, before any write.
+    ``stopped`` is asked between two calls, ``landed`` told what became of each change as soon as that is
+    known. Raises LedgerChanged or LedgerUnavailable, before any write.
     """
     planned = application.planned
     planned.airflow.session.patience = planned.airflow.session.patience.started()
     if all(change.action.only_ledger for change in application.changes):
         return _record_only(application)
     intended = application.intended()
-    comparison = planned.comparison
     started = planned.kept and keeper.write(
         planned.kept, begun(planned.kept.ledger, intended, lease, application.known())
     )
+    outcomes = _carried_out(application, stopped, landed)
+    remaining, error = _verified(application, outcomes, stopped)
+    if started is not None:
+        error = _finish(application, started, outcomes, None if error else remaining) or error
+    return _report(application, outcomes, remaining, error)
+
+
+def _carried_out(
+    application: Application, stopped: Callable[[], bool], landed: Callable[[Outcome], None]
+) -> tuple[Outcome, ...]:
+    """What became of each change, in the plan's order, whatever the order in which they were carried out."""
+    planned, comparison = application.planned, application.planned.comparison
     writer = Writer(
         planned.airflow,
         application.desired,
@@ -156,14 +173,13 @@ def apply_plan(application: Application, lease: Lease, stopped: Callable[[], boo
         planned.listings,
         stopped,
     )
-    place = {change.key: number for number, change in enumerate(application.changes)}
-    outcomes = tuple(
-        sorted(writer.carry_out(application.changes), key=lambda outcome: place[outcome.change.key])
-    )
-    remaining, error = _verified(application, outcomes, stopped)
-    if started is not None:
-        error = _finish(application, started, outcomes, None if error else remaining) or error
-    return _report(application, outcomes, remaining, error)
+    calls = planned.plan.calls
+    planned.airflow.session.announce(calls.apply_read - calls.read + calls.apply_write)
+    outcomes = dict[Key, Outcome]()
+    for outcome in writer.carry_out(application.changes):
+        landed(outcome)
+        outcomes[outcome.change.key] = outcome
+    return tuple(outcomes[change.key] for change in application.changes)
 
 
 def _record_only(application: Application) -> Report:

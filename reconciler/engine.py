@@ -1,6 +1,6 @@
 """The path, told once: from files, ledger and a live state to a plan. ``applying`` carries it out."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -24,7 +24,7 @@ from reconciler.records import Marker
 from reconciler.retry import Patience
 from reconciler.secrets import Secrets
 from reconciler.selection import Selection
-from reconciler.session import Call, Session, identify
+from reconciler.session import Session, Watcher, identify
 
 T = TypeVar("T")
 
@@ -42,7 +42,7 @@ class Run:
     patience: Patience = field(default_factory=Patience)
     lock_timeout: float | None = None
     """Seconds to wait for another run's lease; ``None`` for a run that only reads, and needs none."""
-    observe: Callable[[Call], None] = lambda _call: None
+    watcher: Watcher = field(default_factory=Watcher)
 
     @property
     def options(self) -> dict[str, object]:
@@ -128,7 +128,8 @@ def _ledger(environment: Environment, run: Run) -> keeper.Kept | None:
     folder = str(environment.folder)
     if run.lock_timeout is None:
         return keeper.read(store, binding, folder)
-    return keeper.read_unlocked(store, binding, run.lock_timeout, folder, run.patience)
+    wait = keeper.Wait(run.lock_timeout, run.patience, run.watcher.waiting)
+    return keeper.read_unlocked(store, binding, wait, folder)
 
 
 def _marker(kept: keeper.Kept | None, key: keeper.FingerprintKey | None, declared: State) -> Marker:
@@ -171,7 +172,7 @@ def _ruled(comparison: Comparison) -> dict[Key, Origin | None]:
 
 
 def _reached(environment: Environment, backend: Backend, rate: float | None, run: Run) -> Airflow:
-    session = Session(backend, RateLimit(environment.rate_limit or rate), run.observe, run.patience)
+    session = Session(backend, RateLimit(environment.rate_limit or rate), run.watcher, run.patience)
     return Airflow(session, identify(session))
 
 

@@ -45,9 +45,14 @@ def then(result: Result[T], work: Callable[[T], U]) -> Result[U]:
 
 
 def folders(patterns: Iterable[str]) -> list[Path]:
-    """The environment folders that arguments name; raises UsageError for a glob that matches none."""
+    """The environment folders that arguments name; raises UsageError for what can name none."""
     found: list[Path] = []
     for pattern in patterns:
+        if "://" in pattern:
+            raise UsageError(
+                f"{pattern} is a target, and an environment is a folder: "
+                f"'reconciler init DIR --target {pattern}' writes one"
+            )
         if Path(pattern).exists() or not any(character in pattern for character in "*?["):
             path = Path(pattern)
             found.append(path.parent if path.name == "environment.yaml" and path.is_file() else path)

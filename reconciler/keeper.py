@@ -81,10 +81,22 @@ def read(store: Store, binding: Binding | None, folder: str = "ENV") -> Kept:
     return Kept(store, ledger, stored.version, stored.age)
 
 
-def read_unlocked(store: Store, binding: Binding, wait: float, folder: str, patience: Patience) -> Kept:
-    """The same once no other run holds the lease, waiting up to ``wait`` seconds; raises Locked."""
-    until = patience.clock() + wait
+@dataclass(frozen=True)
+class Wait:
+    """How long to wait for another run's lease, in seconds, and who is told for whom before the wait."""
+
+    seconds: float
+    patience: Patience
+    told: Callable[[str], None] = lambda _holder: None
+
+
+def read_unlocked(store: Store, binding: Binding, wait: Wait, folder: str) -> Kept:
+    """The same once no other run holds the lease; raises Locked."""
+    patience = wait.patience
+    until = patience.clock() + wait.seconds
     kept = read(store, binding, folder)
+    if kept.is_locked and wait.seconds and kept.ledger.lease:
+        wait.told(kept.ledger.lease.holder)
     while kept.is_locked and patience.clock() < until and not patience.stopped():
         patience.sleep(min(LOOK_EVERY, max(0.0, until - patience.clock())))
         kept = read(store, binding)

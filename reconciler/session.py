@@ -47,17 +47,29 @@ class Call:
     attempt: int = 1
 
 
+@dataclass(frozen=True)
+class Watcher:
+    """Who is told how a run goes on, one event at a time whatever thread it happens in."""
+
+    called: Callable[[Call], None] = lambda _call: None
+    """A call has been made."""
+    coming: Callable[[int], None] = lambda _calls: None
+    """At least so many more calls are going to be made."""
+    waiting: Callable[[str], None] = lambda _holder: None
+    """Somebody else's run holds the lease, and this one waits for it."""
+
+
 @dataclass
 class Session:
     """Sends requests through a backend below its REST root.
 
-    ``limit`` is the environment's rate; ``observe`` is told of every call, one at a time; ``patience`` ends
-    the run in time. Threads may share a session.
+    ``limit`` is the environment's rate; ``watcher`` is told of every call; ``patience`` ends the run in time.
+    Threads may share a session.
     """
 
     backend: Backend
     limit: RateLimit = field(default_factory=RateLimit)
-    observe: Callable[[Call], None] = lambda _call: None
+    watcher: Watcher = field(default_factory=Watcher)
     patience: Patience = field(default_factory=Patience)
     root: str = ""
     reads: int = field(default=0, init=False)
@@ -68,6 +80,11 @@ class Session:
     """Calls in a row of which nobody knows what became."""
     _failures: Counter[tuple[str, str, Key | None]] = field(default_factory=Counter, init=False)
     _lock: threading.RLock = field(default_factory=threading.RLock, init=False)
+
+    def announce(self, calls: int) -> None:
+        """Tells the watcher of calls to come, as far as anybody foresees them."""
+        with self._lock:
+            self.watcher.coming(calls)
 
     def ask(self, request: Request, key: Key | None = None) -> Response:
         """The answer to a read, tried again as long as that makes sense; raises as ``send``."""
@@ -122,7 +139,7 @@ class Session:
             kind, id_ = key or (None, None)
             call = Call(request.method, request.path, kind, id_ or None, fields, status, elapsed, attempt)
             with self._lock:
-                self.observe(call)
+                self.watcher.called(call)
         return judged(request, response)
 
     def _counted(self, request: Request, key: Key | None) -> int:
@@ -142,6 +159,7 @@ def identify(session: Session) -> Dialect:
 
     Raises AirflowError where no REST API answers or its major version is unknown.
     """
+    session.announce(1)
     for root in session.backend.roots:
         session.root = root
         answer = session.ask(Request("GET", "/version"))

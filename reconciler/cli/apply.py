@@ -12,7 +12,7 @@ from reconciler.cli import options
 from reconciler.cli.delivery import REPORT, Delivery, Formats, check_places, codes
 from reconciler.cli.holder import holder
 from reconciler.cli.interrupts import INTERRUPTED, Interrupt, deferred
-from reconciler.cli.output import now
+from reconciler.cli.output import neutral, now
 from reconciler.cli.planning import Wish, plan_all
 from reconciler.cli.terminal import Terminal, talking
 from reconciler.engine import Planned
@@ -21,8 +21,9 @@ from reconciler.fleet import Result, gravest, then
 from reconciler.guards import Allowed
 from reconciler.ledger import LEASE_GRACE, RUN_SECONDS, Lease
 from reconciler.permit import Permit, permits
-from reconciler.render.text import plan_text
-from reconciler.report import Report
+from reconciler.plan import Plan
+from reconciler.render.text import header, outcome_lines, plan_text, question
+from reconciler.report import Outcome, Report
 from reconciler.selection import Selection
 
 
@@ -55,6 +56,7 @@ def apply(  # noqa: PLR0913 - one parameter for each option
     formats: Formats,
     kinds: tuple[str, ...],
     only: tuple[str, ...],
+    full: bool,
     resend_secrets: bool,
     allowed: Allowed,
     saved: str | None,
@@ -68,11 +70,12 @@ def apply(  # noqa: PLR0913 - one parameter for each option
     saved_plans = None if saved is None else _saved_plans(saved, selection, allowed, resend=resend_secrets)
     wish = Wish(selection, resend_secrets, allowed, saved_plans, lock_timeout, deadline, interrupt)
     planned = plan_all(environments, terminal, wish)
-    _show(planned, terminal)
+    _show(planned, terminal, full=full)
     cleared = [then(result, check_applicable) for result in planned]
     _tell_new_errors(planned, cleared, terminal)
-    if any(result.value and result.value.changes for result in cleared) and not (yes or saved):
-        _confirm()
+    changing = [result.value for result in cleared if result.value and result.value.changes]
+    if changing and not (yes or saved):
+        _confirm([one.planned.plan for one in changing], terminal)
     lease = Lease(terminal.run_id, holder(), now(), deadline + LEASE_GRACE)
     return _carried_out(cleared, formats, terminal, lease, interrupt)
 
@@ -92,18 +95,21 @@ def _tell_new_errors(before: Sequence[Result[Any]], after: Sequence[Result[Any]]
     terminal.errors([new for old, new in zip(before, after, strict=True) if old.error is None])
 
 
-def _show(planned: list[Result[Planned]], terminal: Terminal) -> None:
+def _show(planned: list[Result[Planned]], terminal: Terminal, *, full: bool) -> None:
     """What is going to be applied, for whoever confirms it or reads the log."""
+    page = terminal.output.page(sys.stderr, full=full)
     for result in planned:
         if result.value is not None:
-            terminal.output.note(plan_text(terminal.output.plan(result.value.plan)))
+            terminal.output.note(plan_text(terminal.output.plan(result.value.plan), page))
 
 
-def _confirm() -> None:
+def _confirm(plans: Sequence[Plan], terminal: Terminal) -> None:
+    """Asks, with the names and the numbers once more; raises UsageError where nobody can answer."""
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise UsageError("there is no terminal to confirm at, so nothing was written; --yes applies unasked")
+    terminal.output.wipe()
     try:
-        confirmed = click.confirm("Apply this?", err=True)
+        confirmed = click.confirm(neutral(question(plans)), err=True)
     except click.Abort:
         confirmed = False
     if not confirmed:
@@ -121,7 +127,7 @@ def _carried_out(
     try:
         with deferred(interrupt):
             reports = [
-                then(result, lambda one: apply_plan(one, lease, interrupt.stopped)) for result in cleared
+                then(result, lambda one: _applied(one, lease, interrupt, terminal)) for result in cleared
             ]
     except KeyboardInterrupt:
         told = "interrupted in the middle of a call: changes may have been written; run again"
@@ -129,7 +135,7 @@ def _carried_out(
         return INTERRUPTED
     _tell_new_errors(cleared, reports, terminal)
     try:
-        Delivery(terminal.output, reports, REPORT).to(formats)
+        Delivery(terminal.output, reports, REPORT, is_news=terminal.progress is not None).to(formats)
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - whatever it is, what was written is written
         reason = error if isinstance(error, ReconcilerError | OSError) else Unexpected(error)
         touched = any(result.value and result.value.touched for result in reports)
@@ -138,6 +144,18 @@ def _carried_out(
         terminal.output.note(f"error: {told}", "error")
         return gravest([_exit_code(reports, interrupt), 1], wrote=False)
     return _exit_code(reports, interrupt)
+
+
+def _applied(application: Application, lease: Lease, interrupt: Interrupt, terminal: Terminal) -> Report:
+    """Carries one plan out; who watches sees each change as it lands."""
+    if terminal.progress is None or not application.changes:
+        return apply_plan(application, lease, interrupt.stopped)
+    terminal.output.note(header(application.planned.plan))
+
+    def landed(outcome: Outcome) -> None:
+        terminal.output.note("\n".join(outcome_lines(outcome)))
+
+    return apply_plan(application, lease, interrupt.stopped, landed)
 
 
 def _exit_code(results: list[Result[Report]], interrupt: Interrupt) -> int:

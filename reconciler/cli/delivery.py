@@ -1,6 +1,7 @@
 """A command's result in every format that was asked for, each environment in its place."""
 
 import os
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -13,6 +14,7 @@ from reconciler.fleet import Result
 from reconciler.manifests import Environment
 from reconciler.plan import Plan
 from reconciler.render import json as as_json
+from reconciler.render.page import WHOLE, Page
 from reconciler.render.text import drift_text, error_text, plan_text, report_text, validation_text
 from reconciler.render.told import Command, Item, Sound, Told
 from reconciler.report import Report
@@ -29,7 +31,7 @@ class Rendering(Generic[T]):
     format: str
     scrubbed: Callable[[Output, T], T]
     entry: Callable[[T], dict[str, Any]]
-    text: Callable[[T], str]
+    text: Callable[[T, Page], str]
     item: Callable[[T], Item]
     between: str = "\n"
 
@@ -50,7 +52,7 @@ VALIDATION = Rendering[Environment](
     lambda environment: as_json.validation_entry(
         environment.name, len(environment.desired), environment.warnings
     ),
-    lambda environment: validation_text(environment.name, len(environment.desired)),
+    lambda environment, _page: validation_text(environment.name, len(environment.desired)),
     lambda environment: Sound(environment.name, len(environment.desired), environment.warnings),
     between="",
 )
@@ -63,11 +65,16 @@ class Delivery(Generic[T]):
     output: Output
     results: Sequence[Result[T]]
     rendering: Rendering[T]
+    full: bool = False
+    """Whether a terminal is shown all of a long plan."""
+    is_news: bool = False
+    """Whether what became of changes has been shown already, where people watch."""
 
     def to(self, formats: Formats) -> None:
         """Writes files first; raises UsageError where one cannot be written."""
         for name, file in sorted(formats or (("text", None),), key=lambda one: one[1] is None):
-            text = self._rendered(name, whole=file is not None)
+            page = None if file is not None else self._page
+            text = self._rendered(name, page)
             if file is not None:
                 write_file(file, text)
             elif name == "github":
@@ -75,9 +82,13 @@ class Delivery(Generic[T]):
             else:
                 self.output.result(text)
 
-    def _rendered(self, name: str, *, whole: bool) -> str:
+    @property
+    def _page(self) -> Page:
+        return self.output.page(sys.stdout, full=self.full, is_news=self.is_news)
+
+    def _rendered(self, name: str, page: Page | None) -> str:
         if name == "text":
-            return self.text(whole=whole)
+            return self._text(page)
         if name == "json":
             return self.json()
         folders = {result.name: result.folder for result in self.results}
@@ -99,16 +110,16 @@ class Delivery(Generic[T]):
             return self.output.failed(result.name, result.error)
         return self.rendering.item(self.rendering.scrubbed(self.output, result.value))
 
-    def text(self, *, whole: bool) -> str:
-        """In words. At a terminal a run in which all failed has no result: stderr tells the errors."""
-        if not whole and all(result.value is None for result in self.results):
+    def _text(self, page: Page | None) -> str:
+        """In words. On stdout a run in which all failed has no result: stderr tells the errors."""
+        if page is not None and all(result.value is None for result in self.results):
             return ""
-        return self.rendering.between.join(map(self._block, self.results))
+        return self.rendering.between.join(self._block(result, page or WHOLE) for result in self.results)
 
-    def _block(self, result: Result[T]) -> str:
+    def _block(self, result: Result[T], page: Page) -> str:
         if result.value is None:
             return error_text(result.name, self.output.scrubbed(str(result.error)))
-        return self.rendering.text(self.rendering.scrubbed(self.output, result.value))
+        return self.rendering.text(self.rendering.scrubbed(self.output, result.value), page)
 
 
 def check_places(formats: Formats, *more: str | None) -> None:

@@ -15,18 +15,19 @@ DRIFTED = 2
 @click.command
 @options.reading
 @talking
-def drift(
+def drift(  # noqa: PLR0913 - one parameter for each option
     *,
     terminal: Terminal,
     environments: tuple[str, ...],
     formats: Formats,
     kinds: tuple[str, ...],
     only: tuple[str, ...],
+    full: bool,
 ) -> int:
     """Show what changed behind git's back; exit 2 when something did."""
     check_places(formats)
     planned = plan_all(environments, terminal, Wish(Selection(frozenset(kinds), only)))
     results = [then(result, lambda one: one.drift) for result in planned]
-    Delivery(terminal.output, results, DRIFT).to(formats)
+    Delivery(terminal.output, results, DRIFT, full).to(formats)
     drifted = [DRIFTED for result in results if result.value and result.value.changes]
     return gravest([*codes(results), *drifted], wrote=False)

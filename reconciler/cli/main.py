@@ -7,7 +7,8 @@ import sys
 import traceback
 from collections.abc import Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
@@ -43,8 +44,8 @@ class LazyGroup(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command of that name."""
-        del ctx
         if cmd_name not in COMMANDS:
+            _check_spelling(cmd_name, ctx)
             return None
         command: click.Command = getattr(import_module(f"reconciler.cli.{cmd_name}"), cmd_name)
         return command
@@ -65,6 +66,15 @@ class LazyGroup(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
 
+def _check_spelling(name: str, ctx: click.Context) -> None:
+    """Raises UsageError with the command that was likely meant; a name like none of them is left to click."""
+    from difflib import get_close_matches  # noqa: PLC0415 - only a typo needs it
+
+    likely = get_close_matches(name, COMMANDS, n=1)
+    if likely and not ctx.resilient_parsing:
+        ctx.fail(f"there is no command '{name}'; did you mean '{likely[0]}'?")
+
+
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="reconciler")
 def reconciler() -> None:
@@ -73,6 +83,8 @@ def reconciler() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs one command and exits: 1 for usage errors too, never with a traceback unless asked for."""
+    sys.stdout = sys.stdout or _nowhere()
+    sys.stderr = sys.stderr or _nowhere()
     streams = [stream for stream in (sys.stdout, sys.stderr) if isinstance(stream, io.TextIOWrapper)]
     for stream in streams:
         stream.reconfigure(errors="backslashreplace")
@@ -100,6 +112,11 @@ def run(arguments: list[str]) -> int:
     except Exception as error:  # noqa: BLE001 - the last door: people get a sentence, not a traceback
         return _unexpected(error, shown="--traceback" in arguments)
     return code if isinstance(code, int) else 0
+
+
+def _nowhere() -> TextIO:
+    """What stands for a stream that was closed before the program began."""
+    return Path(os.devnull).open("w", encoding="utf-8")
 
 
 def _let_go(stream: io.TextIOWrapper) -> None:

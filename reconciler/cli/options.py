@@ -109,9 +109,12 @@ resend = click.option(
 )
 
 
+full = click.option("--full", is_flag=True, help="Fold nothing: show a long plan whole at a terminal too.")
+
+
 def reading(command: Command) -> Command:
     """The options of every command that reads environments."""
-    for option in (only, kinds, formats, environments):
+    for option in (full, only, kinds, formats, environments):
         command = option(command)
     return command
 

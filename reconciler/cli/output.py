@@ -4,6 +4,7 @@ import base64
 import contextlib
 import json
 import re
+import shutil
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,10 +14,12 @@ from urllib.parse import quote, quote_plus
 
 import click
 
+from reconciler.cli.progress import Bars
 from reconciler.compare import FieldChange
 from reconciler.errors import ManifestError, Problem
 from reconciler.plan import Plan
 from reconciler.render import json as as_json
+from reconciler.render.page import WHOLE, Page
 from reconciler.render.plain import visible
 from reconciler.render.told import Failed
 from reconciler.report import Report
@@ -61,11 +64,13 @@ def now() -> str:
 class Output:
     """Where results (stdout) and everything else (stderr) go."""
 
-    def __init__(self, secrets: Secrets, *, colour: bool, run_id: str | None = None) -> None:
+    def __init__(
+        self, secrets: Secrets, *, colour: bool, run_id: str | None = None, bars: Bars | None = None
+    ) -> None:
         self._secrets = secrets
         self._run_id = run_id
         self._colour = colour
-        self._ticking = False
+        self._bars = bars
 
     def scrubbed(self, value: Any) -> Any:
         """``value`` with every known secret gone from its texts, keys of mappings included."""
@@ -122,13 +127,13 @@ class Output:
 
     def result(self, text: str) -> None:
         """Results go to stdout; their values have been scrubbed."""
-        self.end_ticks()
+        self.wipe()
         sys.stdout.write(self._shown(neutral(text), sys.stdout))
         sys.stdout.flush()
 
     def commands(self, text: str) -> None:
         """The same where lines are commands to a CI that a renderer has made; no other line is one."""
-        self.end_ticks()
+        self.wipe()
         lines = text.splitlines(keepends=True)
         sys.stdout.write(
             "".join(visible(line) if ANNOTATION.match(line) else neutral(line) for line in lines)
@@ -147,20 +152,21 @@ class Output:
         """A JSON event a line, on stderr."""
         self._tell(event + "\n")
 
-    def tick(self, text: str) -> None:
-        """A passing line on stderr that the next one overwrites."""
-        _aside(f"\r\x1b[K{neutral(text)}")
-        self._ticking = True
+    def page(self, stream: TextIO, *, full: bool, is_news: bool = False) -> Page:
+        """What a text for a stream is written on: a terminal has an edge, and nobody reads on for long."""
+        if not stream.isatty():
+            return WHOLE
+        return Page(shutil.get_terminal_size().columns, full, is_news)
 
-    def end_ticks(self) -> None:
-        """Wipes the passing line away."""
-        if self._ticking:
-            _aside("\r\x1b[K")
-            self._ticking = False
+    def wipe(self) -> None:
+        """Takes bars of progress away, for something else to be written or asked."""
+        if self._bars is not None:
+            self._bars.stop()
 
     def _tell(self, text: str) -> None:
-        self.end_ticks()
-        _aside(self._shown(text, sys.stderr))
+        shown = self._shown(text, sys.stderr)
+        if self._bars is None or not self._bars.above(shown):
+            _aside(shown)
 
     def _shown(self, text: str, stream: TextIO) -> str:
         return coloured(text) if self._colour and stream.isatty() else text

@@ -27,6 +27,7 @@ def plan(  # noqa: PLR0913 - one parameter for each option
     formats: Formats,
     kinds: tuple[str, ...],
     only: tuple[str, ...],
+    full: bool,
     resend_secrets: bool,
     allowed: Allowed,
     out: str | None,
@@ -37,7 +38,7 @@ def plan(  # noqa: PLR0913 - one parameter for each option
     wish = Wish(Selection(frozenset(kinds), only), resend_secrets, allowed)
     planned = plan_all(environments, terminal, wish)
     results = [then(result, lambda one: one.plan) for result in planned]
-    delivery = Delivery(terminal.output, results, PLAN)
+    delivery = Delivery(terminal.output, results, PLAN, full)
     if out:
         write_file(out, delivery.json())
     delivery.to(formats)

@@ -73,7 +73,7 @@ def _run(environment: Environment, terminal: Terminal, wish: Wish, permit: Permi
         allowed=wish.allowed,
         patience=Patience(sleep=interrupt.sleep, stopped=interrupt.stopped, seconds=wish.deadline).started(),
         lock_timeout=wish.lock_timeout,
-        observe=terminal.observer(environment.name),
+        watcher=terminal.watcher(environment.name),
     )
     return run if permit is None else _as_saved(run, permit)
 

@@ -46,7 +46,7 @@ def reached(source: Source, terminal: Terminal) -> Airflow:
     secrets = terminal.secrets.at(place_of(source.target))
     backend = ReadOnly(connect(source.target, secrets))
     rate = RateLimit(source.rate or default_rate(source.target))
-    session = Session(backend, rate, terminal.observer(source.name), Patience())
+    session = Session(backend, rate, terminal.watcher(source.name), Patience())
     return Airflow(session, identify(session))
 
 

@@ -7,16 +7,18 @@ import sys
 import traceback
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import click
 
 from reconciler.cli.output import Output, now
+from reconciler.cli.progress import Bars, Lines, Progress, watching
 from reconciler.errors import ManifestError, Problem, Unexpected
 from reconciler.fleet import Result
 from reconciler.secrets import Secrets
-from reconciler.session import Call
+from reconciler.session import Call, Watcher
 
 
 @dataclass
@@ -27,25 +29,24 @@ class Terminal:
     secrets: Secrets
     verbose: bool
     json_logs: bool
-    progress: bool
+    progress: Progress | None
+    """Where somebody watches."""
     traceback: bool
     run_id: str
-    calls: int = field(default=0, init=False)
 
-    def observer(self, environment: str) -> Callable[[Call], None]:
-        """Is told of every call to Airflow: logs it, and counts it where somebody watches."""
-        return functools.partial(self._observe, environment)
+    def watcher(self, environment: str) -> Watcher:
+        """Is told of every call to Airflow: logs it, or shows how far the environment has come."""
+        return replace(self._calls_of(environment), waiting=partial(self._wait, environment))
 
-    def _observe(self, environment: str, call: Call) -> None:
-        self.calls += 1
+    def _calls_of(self, environment: str) -> Watcher:
         if self.json_logs:
-            self.output.log(_event(self.run_id, environment, call))
-        elif self.verbose:
-            status = call.status or "no answer"
-            told = f"{environment}: {call.method} {call.path} {status} {call.milliseconds:.0f} ms"
-            self.output.note(told)
-        elif self.progress:
-            self.output.tick(f"{environment}: {self.calls} calls")
+            return Watcher(lambda call: self.output.log(_event(self.run_id, environment, call)))
+        if self.verbose:
+            return Watcher(lambda call: self.output.note(f"{environment}: {_line(call)}"))
+        return Watcher() if self.progress is None else watching(environment, self.progress)
+
+    def _wait(self, environment: str, holder: str) -> None:
+        self.output.note(f"{environment}: waiting for the run of {holder}, which holds the lease")
 
     def warn(self, problems: tuple[Problem, ...] | list[str]) -> None:
         """Warnings, one a line."""
@@ -60,6 +61,10 @@ class Terminal:
                 self.output.note(f"error: {result.name}:{space}{result.error}", "error")
                 if self.traceback and isinstance(result.error, Unexpected):
                     traceback.print_exception(result.error.__cause__)
+
+
+def _line(call: Call) -> str:
+    return f"{call.method} {call.path} {call.status or 'no answer'} {call.milliseconds:.0f} ms"
 
 
 def _event(run_id: str, environment: str, call: Call) -> str:
@@ -89,13 +94,16 @@ def talking(command: Callable[..., Any]) -> Callable[..., Any]:
         secrets, run_id = Secrets(), uuid.uuid4().hex[:12]
         colour = not no_color and not os.environ.get("NO_COLOR")
         json_logs = log_format == "json"
-        watched = sys.stderr.isatty() if progress is None else progress
-        output = Output(secrets, colour=colour, run_id=run_id if json_logs else None)
-        terminal = Terminal(output, secrets, verbose, json_logs, watched, traceback, run_id)
+        at_terminal = sys.stderr.isatty()
+        watched = at_terminal if progress is None else progress
+        bars = Bars(colour) if watched and at_terminal else None
+        output = Output(secrets, colour=colour, run_id=run_id if json_logs else None, bars=bars)
+        shown = bars or (Lines(output.note) if watched else None)
+        terminal = Terminal(output, secrets, verbose, json_logs, shown, traceback, run_id)
         try:
             return command(terminal=terminal, **rest)
         finally:
-            terminal.output.end_ticks()
+            terminal.output.wipe()
 
     for option in reversed(TALK_OPTIONS):
         wrapped = option(wrapped)
@@ -111,6 +119,10 @@ TALK_OPTIONS = (
         default="text",
         help="json: one event a line on stderr for every call to Airflow.",
     ),
-    click.option("--progress/--no-progress", default=None, help="Count calls on stderr while they are made."),
+    click.option(
+        "--progress/--no-progress",
+        default=None,
+        help="Show on stderr how far the calls are; at a terminal by default.",
+    ),
     click.option("--traceback", is_flag=True, help="Show where an unexpected error happened."),
 )

@@ -7,17 +7,18 @@ from reconciler.compare import NOTHING
 from reconciler.errors import Origin
 from reconciler.model import Sealed, canonical_digest
 from reconciler.render.json import origin_entry
-from reconciler.render.plain import many
-from reconciler.render.text import dotted, value_text
+from reconciler.render.page import WHOLE, Page, json_text, pair_lines, rows
+from reconciler.render.plain import many, one_line
+from reconciler.render.text import dotted
 from reconciler.side_by_side import Difference, FieldDifference, Side, SideBySide, Where
 
 FORMAT = "reconciler.compare/1"
 SYMBOLS: dict[Where, str] = {"first": "-", "both": "~", "second": "+"}
 
 
-def text(found: SideBySide) -> str:
+def text(found: SideBySide, page: Page = WHOLE) -> str:
     """Both environments, one line for each resource that differs, its fields below, and a summary."""
-    lines = [*_headers(found.first, found.second), "", *_differences(found), *_unverified(found)]
+    lines = [*_headers(found.first, found.second), "", *_differences(found, page), *_unverified(found)]
     return "\n".join([*lines, _summary(found)]) + "\n"
 
 
@@ -30,21 +31,19 @@ def _headers(*sides: Side) -> Iterator[str]:
         yield f"{side.name:<{names}}  {side.target:<{targets}} · {seen}"
 
 
-def _differences(found: SideBySide) -> Iterator[str]:
-    rows = [_row(one, found) for one in found.differences]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for one, row in zip(found.differences, rows, strict=True):
-        columns = (f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True) if width)
-        yield "  ".join(columns).rstrip()
-        yield from (f"      {_field(field)}" for field in one.fields)
-    if rows:
+def _differences(found: SideBySide, page: Page) -> Iterator[str]:
+    cells = [_row(one, found) for one in found.differences]
+    for one, row in zip(found.differences, rows(cells, page), strict=True):
+        yield from row
+        for field in one.fields:
+            yield from pair_lines(dotted(field.path), _value(field.first), _value(field.second), page)
+    if cells:
         yield ""
 
 
 def _row(one: Difference, found: SideBySide) -> tuple[str, str, str]:
     """What differs, where the one side declares it, and where the other does or that it does not have it."""
-    id_ = one.key.id.replace("\n", "\\n")
-    subject = f"  {SYMBOLS[one.where]} {one.key.kind} {id_}"
+    subject = f"  {SYMBOLS[one.where]} {one.key.kind} {one_line(one.key.id)}"
     first, second = map(_place, one.origins)
     if one.where == "both":
         return subject, first, second
@@ -56,14 +55,10 @@ def _place(origin: Origin | None) -> str:
     return f"{origin.file}:{origin.line}" if origin else ""
 
 
-def _field(field: FieldDifference) -> str:
-    return f"{dotted(field.path)}: {_value(field.first)} → {_value(field.second)}"
-
-
 def _value(value: Any) -> str:
     if isinstance(value, Sealed):
         return f"(secret {value.ref})" if value.ref else "(secret)"
-    return value_text(value)
+    return json_text(value)
 
 
 def _unverified(found: SideBySide) -> Iterator[str]:

@@ -1,13 +1,14 @@
 """Plans and reports as people read them at a terminal."""
 
-import json
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
 
-from reconciler.compare import NOTHING, FieldChange
+from reconciler.compare import FieldChange, Unverified
+from reconciler.kinds import BY_NAME
 from reconciler.model import Path
 from reconciler.plan import Action, Change, Plan
-from reconciler.render.plain import clipped
+from reconciler.render.folding import Folded, folded, kind_of_change
+from reconciler.render.page import INDENT, WHOLE, Page, json_text, pair_lines, pair_text, rows, wrapped
+from reconciler.render.plain import one_line
 from reconciler.report import Outcome, Report
 
 SYMBOLS = {
@@ -18,8 +19,7 @@ SYMBOLS = {
     Action.ADOPT: "»",
     Action.FORGET: "«",
 }
-LONGEST_VALUE = 80
-"""Characters of a value that a line shows."""
+TO_SEE_ALL = " (--full shows all)"
 
 PENDING = {
     Action.CREATE: "to create",
@@ -39,32 +39,48 @@ DRIFTED = {
 }
 
 
-def plan_text(plan: Plan) -> str:
+def plan_text(plan: Plan, page: Page = WHOLE) -> str:
     """A plan: one line for each change, its fields below, and a summary that counts calls."""
     calls = plan.calls
     needs = f"; apply needs {_many(calls.apply_read, 'read')} and {_many(calls.apply_write, 'write')}"
-    summary = (
-        f"Plan: {_counts(plan, PENDING) or 'no changes'}; {_found(plan)}{needs if plan.changes else ''}."
-    )
-    lines = [_header(plan), "", *_changes(plan.changes), *_notes(plan), summary]
-    return "\n".join(lines) + "\n"
+    counts = _counts(plan, PENDING) or "no changes"
+    return _told(plan, page, f"Plan: {counts}; {_found(plan)}{needs if plan.changes else ''}.")
 
 
-def drift_text(plan: Plan) -> str:
+def drift_text(plan: Plan, page: Page = WHOLE) -> str:
     """What changed behind git's back, in the plan's shape."""
-    summary = f"Drift: {_counts(plan, DRIFTED) or 'none'}; {_found(plan)}."
-    lines = [_header(plan), "", *_changes(plan.changes), *_notes(plan), summary]
+    return _told(plan, page, f"Drift: {_counts(plan, DRIFTED) or 'none'}; {_found(plan)}.")
+
+
+def question(plans: Sequence[Plan]) -> str:
+    """What an apply asks before it writes: how many changes of each sort, and to which environments."""
+    counts = [(sum(plan.count(action) for plan in plans), action.value) for action in Action]
+    told = [_many(number, noun) for number, noun in counts if number]
+    names = [plan.name for plan in plans]
+    where = names[0] if len(names) == 1 else f"{len(names)} environments ({', '.join(names)})"
+    return f"Apply {_listed(told)} to {where}?"
+
+
+def _listed(words: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
+
+
+def _told(plan: Plan, page: Page, summary: str) -> str:
+    told = [*_changes(plan.changes, page), *_notes(plan, page)]
+    lines = [*wrapped(header(plan), page), "", *told, *wrapped(summary, page)]
     return "\n".join(lines) + "\n"
 
 
-def report_text(report: Report) -> str:
-    """What an apply did, one line for each change."""
-    lines = [_header(report.plan), ""]
-    lines += [line for outcome in report.outcomes for line in _outcome(outcome)]
-    lines += [""] if report.outcomes else []
-    lines += [f"  not converged: {key.kind} {key.id}" for key in report.remaining]
-    lines += [f"  {report.error}"] if report.error else []
-    return "\n".join([*lines, _result(report)]) + "\n"
+def report_text(report: Report, page: Page = WHOLE) -> str:
+    """What an apply did, one line for each change; where that is no news, what was not done."""
+    outcomes = [one for one in report.outcomes if not (page.is_news and one.result == "done")]
+    lines = [header(report.plan), ""]
+    lines += [line for outcome in outcomes for line in outcome_lines(outcome)]
+    lines += [""] if outcomes else []
+    lines += [one_line(f"  not converged: {key.kind} {key.id}") for key in report.remaining]
+    lines += [one_line(f"  {report.error}")] if report.error else []
+    lines += [_result(report)]
+    return "\n".join(part for line in lines for part in wrapped(line, page)) + "\n"
 
 
 def validation_text(name: str, resources: int) -> str:
@@ -75,24 +91,56 @@ def validation_text(name: str, resources: int) -> str:
 def error_text(name: str, message: str) -> str:
     """The place of an environment that failed."""
     lines = [f"  {line}" for line in message.splitlines()]
-    return "\n".join([f"{name}  error", "", *lines]) + "\n"
+    return "\n".join([f"{one_line(name)}  error", "", *lines]) + "\n"
 
 
-def _header(plan: Plan) -> str:
+def header(plan: Plan) -> str:
+    """Which environment this is."""
     ledger = "no ledger" if plan.ledger_serial is None else f"ledger serial {plan.ledger_serial}"
-    return f"{plan.name}  {plan.target} · Airflow {plan.airflow_version} · {ledger}"
+    return one_line(f"{plan.name}  {plan.target} · Airflow {plan.airflow_version} · {ledger}")
 
 
-def _changes(changes: Sequence[Change]) -> Iterator[str]:
-    rows = [(_subject(change), _source(change), change.reason.replace("_", " ")) for change in changes]
-    subjects = max((len(subject) for subject, _, _ in rows), default=0)
-    sources = max((len(source) for _, source, _ in rows), default=0)
-    for change, (subject, source, reason) in zip(changes, rows, strict=True):
-        told = "" if change.action is Action.DELETE else reason
-        yield f"{subject:<{subjects}}  {source:<{sources}}  {told}".rstrip()
-        yield from (f"      {field_text(field)}" for field in shown_fields(change))
+def _changes(changes: Sequence[Change], page: Page) -> Iterator[str]:
+    shown = list(changes) if page.full else list(folded(changes, kind_of_change))
+    for one, row in zip(shown, rows([*map(_cells, shown)], page), strict=True):
+        yield from row
+        if isinstance(one, Change):
+            yield from _fields(one, page)
     if changes:
         yield ""
+
+
+def _cells(one: Change | Folded[Change]) -> tuple[str, str, str]:
+    """What a change is about, where that comes from, and why."""
+    if isinstance(one, Folded):
+        return _more(one), "", _words(one.first.reason)
+    told = "" if one.action is Action.DELETE else _words(one.reason)
+    return _subject(one), _source(one), told
+
+
+def _more(some: Folded[Change]) -> str:
+    kind = BY_NAME[some.first.key.kind]
+    noun = kind.name if some.number == 1 else kind.collection
+    return f"  {SYMBOLS[some.first.action]} … {some.number:,} more {noun}{TO_SEE_ALL}"
+
+
+def _words(reason: str) -> str:
+    return reason.replace("_", " ")
+
+
+def _fields(change: Change, page: Page) -> Iterator[str]:
+    fields = shown_fields(change)
+    for field in fields if page.full else folded(fields, lambda _field: "field"):
+        if isinstance(field, Folded):
+            yield f"{INDENT}… {field.number:,} more fields{TO_SEE_ALL}"
+        else:
+            yield from _field_lines(field, page)
+
+
+def _field_lines(field: FieldChange, page: Page) -> list[str]:
+    if field.secret:
+        return wrapped(f"{INDENT}{field_text(field)}", page)
+    return pair_lines(dotted(field.path), json_text(field.before), json_text(field.after), page)
 
 
 def shown_fields(change: Change) -> Sequence[FieldChange]:
@@ -102,49 +150,54 @@ def shown_fields(change: Change) -> Sequence[FieldChange]:
 
 
 def _subject(change: Change) -> str:
-    id_ = change.key.id.replace("\n", "\\n")
-    return f"  {SYMBOLS[change.action]} {change.key.kind} {id_}"
+    return f"  {SYMBOLS[change.action]} {change.key.kind} {one_line(change.key.id)}"
 
 
 def _source(change: Change) -> str:
-    place = f"{change.origin.file}:{change.origin.line}" if change.origin else ""
+    place = f"{one_line(change.origin.file)}:{change.origin.line}" if change.origin else ""
     if change.action is Action.DELETE:
         return ", ".join(part for part in (change.reason, place) if part)
     return place
 
 
 def field_text(field: FieldChange) -> str:
-    """What becomes of one field; of a secret no more than that it changes."""
+    """What becomes of one field, in a line; of a secret no more than that it changes."""
     if field.secret:
-        what = f"(secret {field.ref})" if field.ref else "(looks secret, not shown)"
+        what = f"(secret {one_line(field.ref)})" if field.ref else "(looks secret, not shown)"
         return f"{dotted(field.path)}: {what} changed"
-    return f"{dotted(field.path)}: {value_text(field.before)} → {value_text(field.after)}"
-
-
-def value_text(value: Any) -> str:
-    """A value as JSON, or so much of it as a line has room for."""
-    if value is NOTHING:
-        return "(none)"
-    text = json.dumps(value, ensure_ascii=False)
-    return clipped(text, LONGEST_VALUE)
+    return pair_text(dotted(field.path), json_text(field.before), json_text(field.after))
 
 
 def dotted(path: Path) -> str:
     """A path in one word, such as ``value.hosts[0]``."""
     text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
-    return text.removeprefix(".")
+    return one_line(text.removeprefix("."))
 
 
-def _notes(plan: Plan) -> Iterator[str]:
-    for one in plan.difference.unverified:
-        yield f"  ? {one.key.kind} {one.key.id}: {dotted(one.path)} is unverified, {one.why}"
+def _notes(plan: Plan, page: Page) -> Iterator[str]:
+    notes = [*_unverified(plan.difference.unverified, page), *_remarks(plan)]
+    yield from (line for note in notes for line in wrapped(one_line(note), page))
+    if notes:
+        yield ""
+
+
+def _remarks(plan: Plan) -> Iterator[str]:
     for warned in plan.warnings:
         yield f"  ! {warned.key.kind} {warned.key.id}: {warned.message}"
     for violation in plan.violations:
         allow = f" ({violation.allow})" if violation.allow else ""
         yield f"  ! {violation.guard}: {violation.message}{allow}"
-    if plan.difference.unverified or plan.warnings or plan.violations:
-        yield ""
+
+
+def _unverified(found: Sequence[Unverified], page: Page) -> Iterator[str]:
+    shown: Iterable[Unverified | Folded[Unverified]]
+    shown = found if page.full else folded(found, lambda one: (one.key.kind, one.why))
+    for one in shown:
+        if isinstance(one, Folded):
+            where = f"{one.number:,} more of {BY_NAME[one.first.key.kind].collection}"
+            yield f"  ? … {where} are unverified, {one.first.why}{TO_SEE_ALL}"
+        else:
+            yield f"  ? {one.key.kind} {one.key.id}: {dotted(one.path)} is unverified, {one.why}"
 
 
 def _counts(plan: Plan, words: dict[Action, str]) -> str:
@@ -163,10 +216,12 @@ def _many(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def _outcome(outcome: Outcome) -> Iterator[str]:
-    yield f"{_subject(outcome.change)}: {outcome.result}" + (f", {outcome.error}" if outcome.error else "")
+def outcome_lines(outcome: Outcome) -> Iterator[str]:
+    """What became of one change."""
+    error = f", {outcome.error}" if outcome.error else ""
+    yield one_line(f"{_subject(outcome.change)}: {outcome.result}{error}")
     if outcome.warning:
-        yield f"      warning: {outcome.warning}"
+        yield one_line(f"{INDENT}warning: {outcome.warning}")
 
 
 def _result(report: Report) -> str:

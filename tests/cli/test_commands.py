@@ -49,7 +49,12 @@ def test_every_command_has_help(cli: Run, command: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["plna"], "No such command 'plna'"),
+        (["plna"], "there is no command 'plna'; did you mean 'plan'?"),
+        (["frobnicate"], "No such command 'frobnicate'"),
+        (
+            ["plan", "mwaa://eu-west-1/prod"],
+            "'reconciler init DIR --target mwaa://eu-west-1/prod' writes one",
+        ),
         (["plan"], "Missing argument 'ENV...'"),
         (["plan", "dev", "--nope"], "No such option '--nope'"),
         (
@@ -407,7 +412,7 @@ def test_at_a_terminal_apply_asks_first(
     environment(variables={"a": "1"})
     exited, seen = at_a_terminal(answer, "apply", "dev")
     assert exited == code
-    assert "Apply this? [y/N]" in seen
+    assert "Apply 1 create to dev? [y/N]" in seen
     assert "\x1b[32m  + variable a" in seen
     assert (cli("plan", "dev", "--detailed-exitcode").code == 0) is applied
 

@@ -154,6 +154,15 @@ def test_a_locked_environment_is_refused_at_once_with_the_way_out(cli: Run, airf
 
 
 @pytest.mark.usefixtures("locked")
+def test_who_waits_for_a_lease_is_told_whose_it_is(cli: Run) -> None:
+    ran = cli("apply", "dev", "--yes", "--lock-timeout", "0.01")
+    assert ran.code == 3
+    assert ran.err.startswith(
+        "dev: waiting for the run of ci-job-41, which holds the lease\nerror: dev: locked"
+    )
+
+
+@pytest.mark.usefixtures("locked")
 def test_a_locked_environment_can_still_be_looked_at(cli: Run) -> None:
     assert cli("plan", "dev", "--detailed-exitcode").code == 2
     assert cli("drift", "dev").code == 0

@@ -9,7 +9,7 @@ from reconciler.backends import Request, Response, wire
 from reconciler.dialects import dialect_for
 from reconciler.errors import AirflowError
 from reconciler.retry import Patience
-from reconciler.session import Call, Session
+from reconciler.session import Call, Session, Watcher
 
 Answer = Response | AirflowError
 
@@ -49,8 +49,8 @@ def scripted(
     backend = Scripted(list(answers))
     dialect = dialect_for(version, backend.path_limit)
     assert dialect
-    observe = observed.append if observed is not None else lambda _call: None
-    session = Session(backend, observe=observe, patience=patience)
+    watcher = Watcher() if observed is None else Watcher(observed.append)
+    session = Session(backend, watcher=watcher, patience=patience)
     return Airflow(session, dialect), backend
 
 

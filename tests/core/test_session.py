@@ -14,7 +14,7 @@ from reconciler.errors import (
 )
 from reconciler.model import JsonText, Key, Secret
 from reconciler.rate import RateLimit
-from reconciler.session import Call, Session, explain, identify, judged
+from reconciler.session import Call, Session, Watcher, explain, identify, judged
 from tests.core.samples import CANARY
 from tests.core.scripted import IMPATIENT, Scripted, gone, ok
 
@@ -136,7 +136,7 @@ def test_every_call_is_paced_counted_and_observed_without_values() -> None:
     calls: list[Call] = []
     backend = Scripted([ok(), gone(), Response(500), Unreachable("no")])
     limit = RateLimit(0.5, lambda: 0.0, paced.append)
-    session = Session(backend, limit, calls.append, root="/api/v2")
+    session = Session(backend, limit, Watcher(calls.append), root="/api/v2")
     session.send(PATCH, Key("variable", "a"), ("value",))
     session.send(GET, Key("variable", "a"))
     for error in (ServerFailed, Unreachable):

@@ -20,6 +20,7 @@ from reconciler.errors import (
 from reconciler.keeper import (
     FingerprintKey,
     Kept,
+    Wait,
     binding_of,
     owners_elsewhere,
     read,
@@ -170,6 +171,7 @@ class Time:
     pauses: list[float] = field(default_factory=list)
     meanwhile: Callable[[float], None] = lambda _now: None
     stop_after: float = float("inf")
+    told: list[str] = field(default_factory=list)
 
     def sleep(self, seconds: float) -> None:
         assert seconds > 0
@@ -183,7 +185,7 @@ class Time:
 
 
 def unlocked_by(time: Time, store: FakeStore, wait: float, folder: str = "envs/prod") -> Kept:
-    return read_unlocked(store, BINDING, wait, folder, time.patience)
+    return read_unlocked(store, BINDING, Wait(wait, time.patience, time.told.append), folder)
 
 
 def test_without_a_lease_nobody_waits() -> None:
@@ -200,7 +202,7 @@ def test_a_live_lease_is_refused_at_once_unless_somebody_waits() -> None:
         "locked by somebody at https://ci/7 since 2026-01-01T00:00:00Z; if that run is dead: "
         "reconciler ledger unlock envs/prod --id run-7; nothing was written"
     )
-    assert (time.pauses, store.loads) == ([], 1)
+    assert (time.pauses, time.told, store.loads) == ([], [], 1)
 
 
 def test_the_way_out_of_a_lease_can_be_pasted_into_a_shell() -> None:
@@ -220,6 +222,7 @@ def test_who_waits_looks_every_two_seconds_and_last_when_the_time_is_up() -> Non
     with pytest.raises(Locked):
         unlocked_by(time, store, 5)
     assert time.pauses == [2, 2, 1]
+    assert time.told == ["somebody at https://ci/7"], "once, before the wait"
     assert store.loads == 4
 
 
