@@ -53,6 +53,15 @@ class Action(Enum):
 
 
 @dataclass(frozen=True)
+class Edit:
+    """An edit that Airflow's event log tells of: by whom, when (as Airflow writes it), and which event."""
+
+    owner: str
+    when: str
+    event: str
+
+
+@dataclass(frozen=True)
 class Change:
     """One resource that apply would touch."""
 
@@ -65,6 +74,8 @@ class Change:
     digest_after: str | None
     digests_keyless: frozenset[str] = frozenset()
     """``digest_after`` as plans have it that find no ledger, or no key yet: the first apply makes them."""
+    edit: Edit | None = field(default=None, compare=False)
+    """The last edit that Airflow has logged; only drift is asked about."""
 
     def leads_to(self, digest: str | None) -> bool:
         """Whether a digest that was saved is of what this change leads to."""

@@ -2,11 +2,14 @@
 
 import click
 
+from reconciler.attribution import attributed
 from reconciler.cli import options
 from reconciler.cli.delivery import DRIFT, Delivery, Formats, check_places, codes
 from reconciler.cli.planning import Wish, plan_all
 from reconciler.cli.terminal import Terminal, talking
+from reconciler.engine import Planned
 from reconciler.fleet import gravest, then
+from reconciler.plan import Plan
 from reconciler.selection import Selection
 
 DRIFTED = 2
@@ -27,7 +30,13 @@ def drift(  # noqa: PLR0913 - one parameter for each option
     """Show what changed behind git's back; exit 2 when something did."""
     check_places(formats)
     planned = plan_all(environments, terminal, Wish(Selection(frozenset(kinds), only)))
-    results = [then(result, lambda one: one.drift) for result in planned]
+    results = [then(result, lambda one: _attributed(one, terminal)) for result in planned]
     Delivery(terminal.output, results, DRIFT, full).to(formats)
     drifted = [DRIFTED for result in results if result.value and result.value.changes]
     return gravest([*codes(results), *drifted], wrote=False)
+
+
+def _attributed(planned: Planned, terminal: Terminal) -> Plan:
+    """The drift of one environment, with who edited what as far as Airflow tells."""
+    drift = planned.drift
+    return attributed(drift, planned.airflow, lambda why: terminal.output.note(f"{drift.name}: {why}"))

@@ -2,11 +2,12 @@
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 from urllib.parse import quote
 
+from reconciler.audit import event_names
 from reconciler.backends import Request
 from reconciler.errors import BadAnswer
 from reconciler.kinds import BY_NAME, Kind
@@ -57,6 +58,15 @@ class Dialect(ABC):
     def get_request(self, key: Key) -> Request:
         """One resource."""
         return Request("GET", path_of(key))
+
+    def events_request(self, kinds: Sequence[Kind], offset: int) -> Request:
+        """A page of the event log, newest first, as far as it is about edits of some kinds."""
+        query: dict[str, str | tuple[str, ...]] = {
+            "limit": str(CLAMPED_PAGE),
+            "offset": str(offset),
+            "order_by": "-event_log_id",
+        }
+        return Request("GET", "/eventLogs", {**query, **self.only_events(event_names(kinds, self.major))})
 
     def delete_request(self, key: Key) -> Request:
         """Removes one resource."""
@@ -155,6 +165,10 @@ class Dialect(ABC):
         if 0 < rows_on_first_page < total:
             return rows_on_first_page
         return max(CLAMPED_PAGE, rows_on_first_page)
+
+    @abstractmethod
+    def only_events(self, names: tuple[str, ...]) -> Mapping[str, str | tuple[str, ...]]:
+        """The parameters that narrow the event log to some names, where the release has any."""
 
     @abstractmethod
     def lacks_extra(self, kind: Kind) -> bool:

@@ -1,5 +1,6 @@
 """Airflow 2: ``/api/v1``. Sources: airflow-core's ``v1.yaml``, and the contract tests of this project."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -16,6 +17,10 @@ DESCRIPTIONS_STORED = (2, 9)
 """The first release whose POST of a variable stores the description; before, only the answer shows it."""
 
 
+EVENTS_FILTERED = (2, 9)
+"""The first release whose event log can be asked for some events only."""
+
+
 @dataclass(frozen=True)
 class V1(Dialect):
     """The stable REST API of Airflow 2."""
@@ -25,6 +30,10 @@ class V1(Dialect):
     def live_fields(self, kind: Kind, fields: dict[str, Any]) -> dict[str, Any]:
         """Passwords are never shown, not even whether there is one."""
         return {**fields, "password": Hidden("hidden")} if kind.name == "connection" else fields
+
+    def only_events(self, names: tuple[str, ...]) -> Mapping[str, str | tuple[str, ...]]:
+        """One text with commas, since Airflow 2.9; a repeated parameter finds nothing."""
+        return {"included_events": ",".join(names)} if self.release >= EVENTS_FILTERED else {}
 
     def lacks_extra(self, kind: Kind) -> bool:
         """Connections are listed without ``extra``."""

@@ -8,7 +8,7 @@ from typing import Literal
 from reconciler.errors import Origin, Problem
 from reconciler.model import Key
 from reconciler.plan import Change, Plan
-from reconciler.render.text import field_text, shown_fields
+from reconciler.render.text import edit_texts, field_text, shown_fields
 from reconciler.render.told import (
     Failed,
     Item,
@@ -111,7 +111,7 @@ class _Reader:
         is_drift = change.reason in DRIFTED or self.told.command == "drift"
         level: Level = "warning" if self.told.command == "drift" else "notice"
         fields = map(field_text, islice(shown_fields(change), MOST_FIELDS))
-        message = "\n".join([f"{subject(change)} ({reason(change)})", *fields])
+        message = "\n".join([f"{subject(change)} ({reason(change)})", *fields, *edit_texts(change)])
         rule = f"{'drift' if is_drift else 'change'}/{change.action.value}"
         return self._about(level, rule, change.key, message)
 

@@ -116,6 +116,7 @@ def _change(change: Change) -> dict[str, Any]:
         "fields": [_field(field) for field in change.fields],
         "digest_before": change.digest_before,
         "digest_after": change.digest_after,
+        **({"edit": vars(change.edit)} if change.edit else {}),
     }
 
 

@@ -16,7 +16,7 @@ from reconciler.errors import Problem
 from reconciler.kinds import KINDS
 from reconciler.plan import Change, Plan
 from reconciler.render.plain import clipped, many, one_line, visible
-from reconciler.render.text import field_text, shown_fields
+from reconciler.render.text import edit_texts, field_text, shown_fields
 from reconciler.render.told import Command, Failed, Item, Sound, Told, name_of, reason, subject, with_way_out
 from reconciler.report import Outcome, Report
 
@@ -127,6 +127,7 @@ def _lines(change: Change) -> Iterator[str]:
     origin = f" at {change.origin}" if change.origin else ""
     yield f"{subject(change)} ({reason(change)}){origin}"
     yield from (f"    {field_text(field)}" for field in shown_fields(change))
+    yield from (f"    {text}" for text in edit_texts(change))
 
 
 def _outcome(outcome: Outcome) -> Case:

@@ -8,7 +8,7 @@ from itertools import chain, islice
 from reconciler.errors import Problem
 from reconciler.plan import Change, Plan
 from reconciler.render.plain import clipped, many, one_line
-from reconciler.render.text import dotted, field_text, shown_fields
+from reconciler.render.text import dotted, edit_texts, field_text, shown_fields
 from reconciler.render.told import Failed, Item, Sound, is_grave, reason
 from reconciler.report import Outcome, Report
 
@@ -123,6 +123,7 @@ def _fields(change: Change) -> str:
     lines = [_item(code(field_text(field))) for field in islice(fields, MOST_FIELDS)]
     more = len(fields) - MOST_FIELDS
     lines += [_item(many(more, "more field"))] if more > 0 else []
+    lines += [_item(code(text)) for text in edit_texts(change)]
     return _list(lines)
 
 

@@ -150,7 +150,8 @@ def _change() -> dict[str, Any]:
         "attempts": COUNT,
         "warning": TEXT,
     }
-    return {**_object({**required, **outcome}), "required": list(required)}
+    edit = {"edit": _object({"owner": TEXT, "when": TEXT, "event": TEXT})}
+    return {**_object({**required, **outcome, **edit}), "required": list(required)}
 
 
 def _field() -> dict[str, Any]:

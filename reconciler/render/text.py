@@ -1,11 +1,12 @@
 """Plans and reports as people read them at a terminal."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
 
 from reconciler.compare import FieldChange, Unverified
 from reconciler.kinds import BY_NAME
 from reconciler.model import Path
-from reconciler.plan import Action, Change, Plan
+from reconciler.plan import Action, Change, Edit, Plan
 from reconciler.render.folding import Folded, folded, kind_of_change
 from reconciler.render.page import INDENT, WHOLE, Page, json_text, pair_lines, pair_text, rows, wrapped
 from reconciler.render.plain import one_line
@@ -106,6 +107,7 @@ def _changes(changes: Sequence[Change], page: Page) -> Iterator[str]:
         yield from row
         if isinstance(one, Change):
             yield from _fields(one, page)
+            yield from (part for text in edit_texts(one) for part in wrapped(f"{INDENT}{text}", page))
     if changes:
         yield ""
 
@@ -166,6 +168,24 @@ def field_text(field: FieldChange) -> str:
         what = f"(secret {one_line(field.ref)})" if field.ref else "(looks secret, not shown)"
         return f"{dotted(field.path)}: {what} changed"
     return pair_text(dotted(field.path), json_text(field.before), json_text(field.after))
+
+
+def edit_texts(change: Change) -> list[str]:
+    """Who edited it last, where that is known."""
+    return [edit_text(change.edit)] if change.edit else []
+
+
+def edit_text(edit: Edit) -> str:
+    """Who edited something last, as Airflow's event log has it."""
+    return one_line(f"last edit that Airflow logged: {edit.owner}, {_moment(edit.when)}, {edit.event}")
+
+
+def _moment(when: str) -> str:
+    """A time in UTC, to the second; as it is where it is no time."""
+    try:
+        return f"{datetime.fromisoformat(when).astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    except ValueError:
+        return when
 
 
 def dotted(path: Path) -> str:

@@ -17,7 +17,7 @@ from reconciler.sandbox.emulator import Emulator
 def main(arguments: Sequence[str] | None = None) -> int:
     """Send the call, print the answer's body as JSON; 1 for a refusal or a state that cannot be used."""
     options = _parser().parse_args(arguments)
-    emulator = Emulator(options.file, Emulator.newest(options.airflow))
+    emulator = Emulator(options.file, Emulator.newest(options.airflow), user=options.user)
     try:
         response = emulator.send(_request(options.method, options.path, options.body))
     except ReconcilerError as error:
@@ -37,6 +37,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("body", nargs="?", type=_json, metavar="JSON", help="the request's body")
     parser.add_argument(
         "--airflow", type=int, choices=(2, 3), default=3, help="the major version (default 3)"
+    )
+    parser.add_argument(
+        "--as", dest="user", default="operator", metavar="NAME", help="who does it (default operator)"
     )
     return parser
 

@@ -9,13 +9,14 @@ from typing import Any, ClassVar
 
 from reconciler.backends import PATH_LIMIT, Request, Response, wire
 from reconciler.errors import UsageError
-from reconciler.sandbox import v1, v2
+from reconciler.sandbox import event_log, v1, v2
 from reconciler.sandbox.answers import Refusal, page_of_html, plain_failure
 from reconciler.sandbox.masking import Masker
 from reconciler.sandbox.personality import PERSONALITIES
 from reconciler.sandbox.store import State, Store
 
 _APIS = {"v1": v1.answer, "v2": v2.answer}
+_FAILED = 400
 _CHANGING = frozenset({"POST", "PATCH", "DELETE"})
 
 Transaction = Callable[[], AbstractContextManager[State]]
@@ -24,9 +25,9 @@ Transaction = Callable[[], AbstractContextManager[State]]
 class Emulator:
     """One Airflow of the given version; its state lives in ``file``, or only here where that is ``None``.
 
-    It behaves as one server process, which remembers the secrets that it has seen and hides them from
-    then on. Calls from several threads are answered one after the other. ``send`` raises StoreError where
-    the state cannot be read or written.
+    It behaves as one server process, which remembers the secrets that it has seen and hides them from then
+    on. ``user`` is who calls it, as its event log has it. Calls from several threads are answered one after
+    the other. ``send`` raises StoreError where the state cannot be read or written.
     """
 
     VERSIONS: ClassVar[tuple[str, ...]] = tuple(PERSONALITIES)
@@ -36,11 +37,14 @@ class Emulator:
     path_limit = PATH_LIMIT
     at_once = 1
 
-    def __init__(self, file: Path | None, version: str, *, enforce_path_limit: bool = False) -> None:
+    def __init__(
+        self, file: Path | None, version: str, *, enforce_path_limit: bool = False, user: str = "reconciler"
+    ) -> None:
         if version not in PERSONALITIES:
             raise UsageError(f"the sandbox knows no Airflow {version}, use {', '.join(PERSONALITIES)}")
         self._personality = PERSONALITIES[version]
         self._masker = Masker(self._personality.masks)
+        self._log = event_log.Log(self._personality, user)
         self._store = Store(file)
         self._enforces_path_limit = enforce_path_limit
         self._lock = threading.Lock()
@@ -74,11 +78,16 @@ class Emulator:
     def _answer(self, request: Request, body: Any, opened: Transaction) -> Response:
         if not _is_text(body):
             raise Refusal(page_of_html(500) if self._personality.api == "v1" else plain_failure())
+        if request.path == event_log.PATH:
+            return self._log.answer(request, self._store.read())
         api = _APIS[self._personality.api]
         if request.method not in _CHANGING:
             return api(self._personality, self._masker, request, body, self._store.read())
         with opened() as state:
-            return api(self._personality, self._masker, request, body, state)
+            response = api(self._personality, self._masker, request, body, state)
+            if response.status < _FAILED:
+                self._log.note(state, request, body)
+            return response
 
 
 def _too_long(path: str) -> Response:

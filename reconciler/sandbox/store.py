@@ -16,12 +16,15 @@ from reconciler.kinds import KINDS, Kind
 
 FORMAT = "reconciler.sandbox/1"
 
+EVENTS = "event_logs"
+"""The table beside those of the kinds: what has been done to them."""
+
 Row = Mapping[str, Any]
 """One resource: ``id``, which tells the order of insertion, and the kind's fields. Never changed in place."""
 
 Table = dict[str, Row]
 State = dict[str, Table]
-"""The tables by collection; each maps the resources' keys to rows."""
+"""The tables by collection; each maps the resources' keys to rows. Events are a table too."""
 
 
 class StoreError(ReconcilerError):
@@ -55,7 +58,7 @@ def in_order(table: Table) -> list[tuple[str, Row]]:
 
 def fresh_state() -> State:
     """What a new environment holds: nothing but the default pool."""
-    state: State = {kind.collection: {} for kind in KINDS}
+    state: State = {**{kind.collection: {} for kind in KINDS}, EVENTS: {}}
     pool = next(kind for kind in KINDS if kind.name == "pool")
     default = {"slots": 128, "description": "Default pool"}
     for name in sorted(pool.reserved):
@@ -152,7 +155,8 @@ def read_state(file: Path) -> State:
 def _parsed(document: Any) -> State:
     if document["format"] != FORMAT:
         raise ValueError(document["format"])
-    return {kind.collection: _table(kind, document.get(kind.collection, {})) for kind in KINDS}
+    tables = {kind.collection: _table(kind, document.get(kind.collection, {})) for kind in KINDS}
+    return {**tables, EVENTS: {str(row["id"]): row for row in document.get(EVENTS, {}).values()}}
 
 
 def _table(kind: Kind, rows: Mapping[str, Mapping[str, Any]]) -> Table:

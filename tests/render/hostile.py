@@ -1,11 +1,13 @@
 """Texts that mean something in some format, put into every place of a run that takes a text."""
 
+from dataclasses import replace
+
 from hypothesis import strategies as st
 
 from reconciler.compare import FieldChange, Unverified
 from reconciler.errors import Origin, Problem
 from reconciler.model import Key
-from reconciler.plan import Action, Violation, Warned
+from reconciler.plan import Action, Edit, Violation, Warned
 from reconciler.render.told import Failed, Item, Sound, Told
 from reconciler.report import Outcome, Report
 from tests.render.samples import change, plan
@@ -33,7 +35,8 @@ def items(draw: st.DrawFn) -> Item:
     problem = Problem(origin, draw(text), draw(text))
     field = FieldChange(("value", draw(text)), draw(text), {draw(text): draw(text)})
     secret = FieldChange((draw(text),), secret=True, ref=draw(text))
-    changed = change(Action.UPDATE, key, "manifest", field, secret, file=origin.file)
+    edit = Edit(draw(text), draw(text), draw(text))
+    changed = replace(change(Action.UPDATE, key, "manifest", field, secret, file=origin.file), edit=edit)
     deleted = change(Action.DELETE, key, "absent", file=origin.file)
     made = plan(
         name,

@@ -6,7 +6,7 @@ from typing import Any
 from reconciler.compare import FieldChange, Unverified
 from reconciler.errors import Origin, Problem
 from reconciler.model import Key
-from reconciler.plan import Action, Calls, Change, Difference, Plan, Reason, Violation, Warned
+from reconciler.plan import Action, Calls, Change, Difference, Edit, Plan, Reason, Violation, Warned
 from reconciler.render.told import Command, Failed, Item, Sound, Told
 from reconciler.report import Outcome, Report
 
@@ -111,7 +111,9 @@ UNREACHABLE = Failed("away", "Unreachable", "airflow.example does not answer: Co
 CALM = plan("calm")
 
 FLEET = Told("plan", [PROD, BROKEN, CALM])
-DRIFT = Told("drift", [plan("prod", *(one for one in CHANGES if one.reason in {"drift", "missing"})), CALM])
+EDIT = Edit("assumed-role/ops", "2026-11-25T20:18:43.422355+00:00", "api.variable.edit")
+DRIFTED = tuple(replace(one, edit=EDIT) if one.reason == "drift" else one for one in CHANGES)
+DRIFT = Told("drift", [plan("prod", *(one for one in DRIFTED if one.reason in {"drift", "missing"})), CALM])
 REPORT = Report(
     PROD,
     (

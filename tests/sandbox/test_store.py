@@ -26,6 +26,7 @@ def test_a_new_environment_holds_the_default_pool_and_nothing_else() -> None:
         "pools": ["default_pool"],
         "variables": [],
         "connections": [],
+        "event_logs": [],
     }
 
 
@@ -82,7 +83,7 @@ def test_the_file_is_readable_json_in_a_stable_order(file: Path) -> None:
 
     document = json.loads(file.read_text())
 
-    assert list(document) == ["format", "connections", "pools", "variables"]
+    assert list(document) == ["format", "connections", "event_logs", "pools", "variables"]
     assert document["format"] == "reconciler.sandbox/1"
     assert document["variables"] == {
         "a": {"id": 2, "value": "1", "description": None},
@@ -257,7 +258,7 @@ def test_rows_written_by_hand_need_neither_id_nor_every_field(file: Path) -> Non
 def test_a_state_without_a_table_has_an_empty_one(file: Path) -> None:
     file.write_text('{"format": "reconciler.sandbox/1"}')
 
-    assert read_state(file) == {"pools": {}, "variables": {}, "connections": {}}
+    assert read_state(file) == {"pools": {}, "variables": {}, "connections": {}, "event_logs": {}}
 
 
 def test_a_change_that_raises_leaves_the_state_as_it_was() -> None:
