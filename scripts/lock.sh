@@ -10,3 +10,4 @@ compile() {
 uv=${UV:-.venv/bin/uv}
 compile "$uv" requirements/bootstrap.in --output-file requirements/bootstrap.txt >/dev/null
 compile "$uv" pyproject.toml --all-extras --group dev --output-file requirements/dev.txt >/dev/null
+compile "$uv" pyproject.toml --group build --output-file requirements/run.txt >/dev/null
