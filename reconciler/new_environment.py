@@ -1,6 +1,7 @@
 """The files of a new environment: what is known of it, and everything else as comments to start from."""
 
 import json
+import shlex
 from dataclasses import dataclass
 from string import Template
 
@@ -62,47 +63,92 @@ POOLS = """\
 """
 
 WORKFLOW = Template("""\
-# Plans on every pull request, applies what is merged.
-# RECONCILER is a variable of this repository: what pip installs, such as git+https://HOST/OWNER/NAME@COMMIT.
+# Plans on pull requests, applies what the plan of the merged one shows, and looks for drift every morning.
+#
+# Variables of the repository: RECONCILER_REPOSITORY (OWNER/NAME, where reconciler is taken from),
+# RECONCILER_COMMIT (the full SHA of a commit of it that you have read)$roles
 name: airflow
-on: [pull_request, push]
-permissions: {contents: read}
-env:
-  FOLDER: $folder
-  RECONCILER: $${{ vars.RECONCILER }}
+on:
+  pull_request:
+  push:
+  schedule:
+    - cron: 17 5 * * *
+  workflow_dispatch: # plans what is merged, where no plan is found that somebody was shown
+permissions: {}
+concurrency:
+  group: airflow-$${{ github.event_name }}-$${{ github.ref }}
+  cancel-in-progress: $${{ github.event_name == 'pull_request' }}
 
 jobs:
   plan:
-    # a fork gets no credentials
-    if: github.event.pull_request.head.repo.full_name == github.repository
+    name: plan
+    # a fork's run gets neither variables nor credentials
+    if: >-
+      github.event_name == 'workflow_dispatch' ||
+      github.event.pull_request.head.repo.full_name == github.repository
     runs-on: ubuntu-24.04
-$permissions    steps:
+    permissions:
+      contents: read
+$oidc\
+      pull-requests: write # the comment
 $plan
-      - run: reconciler validate "$$FOLDER"
-      - run: reconciler plan "$$FOLDER" --format github --format markdown="$$GITHUB_STEP_SUMMARY"
+          command: plan
+          environments: $folder
 
   apply:
+    name: apply
     if: github.event_name == 'push' && github.ref_name == github.event.repository.default_branch
     runs-on: ubuntu-24.04
-    concurrency: {group: airflow-apply, cancel-in-progress: false}
-$permissions    steps:
+    # its protection rules can ask somebody to approve
+    environment: airflow
+    permissions:
+      actions: read # the saved plan
+      contents: read
+$oidc\
+      pull-requests: read # which one was merged
 $apply
-      - run: reconciler apply "$$FOLDER" --yes --format github --format markdown="$$GITHUB_STEP_SUMMARY"
+          command: apply
+          environments: $folder
+
+  drift:
+    name: drift
+    if: github.event_name == 'schedule'
+    runs-on: ubuntu-24.04
+    permissions:
+      contents: read
+$oidc\
+      issues: write # the one about drift
+$plan
+          command: drift
+          environments: $folder
 """)
 
+EXPRESSION = "${{"
+"""What a name must not begin in a workflow."""
+
+OIDC = "      id-token: write # AWS, through OIDC\n"
+ROLES = """,
+# AIRFLOW_PLAN_ROLE and AIRFLOW_APPLY_ROLE (ARNs of roles that trust this repository through OIDC)"""
+
 STEPS = Template("""\
+    steps:
       - uses: $checkout
         with: {persist-credentials: false}
-$credentials      - run: |
-          python3 -m venv "$$RUNNER_TEMP/venv"
-          "$$RUNNER_TEMP/venv/bin/pip" install "$${RECONCILER:?set this variable of the repository}"
-          echo "$$RUNNER_TEMP/venv/bin" >> "$$GITHUB_PATH\"""")
+      - uses: $checkout
+        with:
+          repository: $${{ vars.RECONCILER_REPOSITORY }}
+          ref: $${{ vars.RECONCILER_COMMIT || 'RECONCILER_COMMIT-is-not-set' }}
+          path: .reconciler-source
+          persist-credentials: false
+$credentials\
+      - uses: ./.reconciler-source/action # zizmor: ignore[self-repository] it is another one's
+        with:""")
 
 AWS = Template("""\
       - uses: $action
         with:
           aws-region: $region
-          role-to-assume: $${{ vars.$role }} # a role that trusts this repository through OIDC
+          role-to-assume: $${{ vars.$role }}
 """)
 
 
@@ -136,10 +182,10 @@ class NewEnvironment:
 
     def workflow(self, folder: str) -> str:
         """A workflow of GitHub for the environment in ``folder`` of a repository."""
-        permissions = "    permissions: {contents: read, id-token: write}\n" if self._region else ""
         return WORKFLOW.substitute(
-            folder=_quoted(folder),
-            permissions=permissions,
+            folder=_quoted(shlex.quote(folder).replace(EXPRESSION, f"{EXPRESSION} '{EXPRESSION}' }}}}")),
+            roles=ROLES if self._region else "",
+            oidc=OIDC if self._region else "",
             plan=self._steps("AIRFLOW_PLAN_ROLE"),
             apply=self._steps("AIRFLOW_APPLY_ROLE"),
         )

@@ -26,6 +26,11 @@ def workflow() -> str:
     return Path(".github/workflows/airflow.yml").read_text()
 
 
+def jobs() -> dict[str, dict[str, str]]:
+    """What each job asks of the action."""
+    return {name: job["steps"][-1]["with"] for name, job in yaml.safe_load(workflow())["jobs"].items()}
+
+
 @pytest.mark.parametrize(
     "target",
     [
@@ -135,12 +140,12 @@ def test_the_workflow_is_at_the_root_of_the_repository(cli: Run, monkeypatch: py
     ran = cli("init", "prod", "--target", "mwaa://eu-west-1/prod", "--ci", "github")
     assert ran.code == 0
     monkeypatch.chdir("../..")
-    assert yaml.safe_load(workflow())["env"]["FOLDER"] == "deep/er/prod"
+    assert {inputs["environments"] for inputs in jobs().values()} == {"deep/er/prod"}
 
 
 def test_without_a_repository_the_workflow_is_in_the_working_directory(cli: Run, tmp_path: Path) -> None:
     assert cli("init", "dev", "--target", "sandbox:s", "--ci", "github").code == 0
-    assert "FOLDER" in workflow()
+    assert {inputs["environments"] for inputs in jobs().values()} == {"dev"}
     ran = cli("init", str(tmp_path.parent / "out"), "--target", "sandbox:s", "--ci", "github")
     assert ran.code == 1
     assert "is outside of" in ran.err
@@ -152,26 +157,26 @@ def test_the_workflow_pins_its_actions_and_asks_for_no_more_than_it_needs(
 ) -> None:
     assert cli("init", "dev", "--target", target, "--ci", "github").code == 0
     document = yaml.safe_load(workflow())
-    assert document["permissions"] == {"contents": "read"}
+    assert document["permissions"] == {}
     for job in document["jobs"].values():
-        used = [step["uses"] for step in job["steps"] if "uses" in step]
+        *used, own = [step["uses"] for step in job["steps"]]
         assert all(re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", one) for one in used)
-        assert len(used) == 1 + role
-        assert job.get("permissions", {}).get("id-token") == ("write" if role else None)
+        assert len(used) == 2 + role
+        assert own == "./.reconciler-source/action"
+        assert job["permissions"].get("id-token") == ("write" if role else None)
 
 
-def test_the_commands_of_the_workflow_are_todays(cli: Run, tmp_path: Path) -> None:
+def test_the_workflow_plans_applies_and_looks_for_drift(cli: Run) -> None:
     cli("init", "dev", "--target", "sandbox:s", "--ci", "github")
-    jobs = yaml.safe_load(workflow())["jobs"].values()
-    lines = [line for job in jobs for step in job["steps"] for line in step.get("run", "").splitlines()]
-    summary, folder = tmp_path / "summary.md", {"FOLDER": "dev"}
-    commands = [line for line in lines if line.startswith("reconciler ")]
-    assert [command.split()[1] for command in commands] == ["validate", "plan", "apply"]
-    for command in commands:
-        path = f"{Path(sys.executable).parent}:/usr/bin:/bin"
-        env = {"PATH": path, "GITHUB_STEP_SUMMARY": str(summary), **folder}
-        subprocess.run(["/bin/sh", "-euc", command], env=env, check=True, capture_output=True)
-    assert summary.read_text().startswith("<!-- reconciler apply")
+    assert jobs() == {name: {"command": name, "environments": "dev"} for name in ("plan", "apply", "drift")}
+
+
+@pytest.mark.parametrize(
+    ("place", "told"), [("d v", "'d v'"), ("it's", "'it'\"'\"'s'"), ("${{ x }}", "'${{ '${{' }} x }}'")]
+)
+def test_no_name_of_a_folder_means_anything_else_in_the_workflow(cli: Run, place: str, told: str) -> None:
+    assert cli("init", place, "--name", "dev", "--target", "sandbox:s", "--ci", "github").code == 0
+    assert jobs()["plan"]["environments"] == told
 
 
 def test_a_ledger_that_a_runner_forgets_is_a_warning(cli: Run) -> None:
