@@ -7,8 +7,10 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pytest
+import yaml
 from moto.core.authorization import enable_iam_authentication
 
 from reconciler.sandbox.sigv4 import AccessKey
@@ -22,14 +24,23 @@ from tests.kill.world import HANGS, KEY, PROGRAM, World, told
 
 pytestmark = pytest.mark.slow
 
-PLANNING = (
-    "s3:GetObject",
-    "s3:ListBucket",
-    "secretsmanager:DescribeSecret",
-    "ssm:GetParameter",
-    "kms:GenerateMac",
-)
-"""All that a role may do that plans, as docs/safety.md says."""
+POLICIES = Path(__file__).parents[2] / "examples" / "aws" / "iam"
+
+
+def actions(policy: str) -> set[str]:
+    """What a policy of docs/mwaa-setup.md allows."""
+    statements = json.loads((POLICIES / f"{policy}.json").read_text())["Statement"]
+    named = (statement["Action"] for statement in statements)
+    return {action for names in named for action in ([names] if isinstance(names, str) else names)}
+
+
+PLANNING, APPLYING = actions("plan"), actions("apply")
+
+ON_OUR_BEHALF = {"kms:Decrypt"}
+"""What Secrets Manager and Parameter Store do as the caller: no call of the program's own."""
+
+INVOKE = "airflow:InvokeRestApi"
+"""The gateway in these tests asks no IAM."""
 
 OLD, NEW = "canary-old-6e02", "canary-new-93bd"
 
@@ -154,6 +165,56 @@ def test_who_may_only_describe_secrets_can_plan_and_is_told_what_an_apply_takes(
     assert "allows secretsmanager:GetSecretValue" in applied.err
     assert world.wires.writes == []
     assert world.ledger().lease is None
+
+
+def taken(world: World) -> set[str]:
+    """The actions that the requests of the last command take."""
+    found = map(action_of, world.wires.crossings)
+    return {action for action in found if action is not None}
+
+
+def action_of(crossing: Crossing) -> str | None:
+    """By AWS's service authorization reference; a call of STS that tells who one is takes none."""
+    if crossing.service == "airflow":
+        return INVOKE
+    if crossing.service == "s3":
+        method, path = crossing.what.split(" ", 1)
+        return "s3:ListBucket" if "list-type=2" in path else f"s3:{method.capitalize()}Object"
+    return None if crossing.service == "sts" else f"{crossing.service}:{crossing.what}"
+
+
+@one_airflow
+def test_the_policies_allow_what_a_plan_and_an_apply_call_and_nothing_else(vault: Vault) -> None:
+    world = vault.world
+    for source in ("aws-sm", "ssm"):
+        vault.rotate(source)
+    manifest = yaml.safe_load((world.folder / "manifest.yaml").read_text())
+    world.declare({**manifest, "variables": {"region": "eu"}})
+
+    with allowed(world, *PLANNING):
+        assert world("plan", "--detailed-exitcode").code == 2
+    assert taken(world) == PLANNING
+    with allowed(world, *APPLYING):
+        assert world.apply().code == 0
+    assert taken(world) == APPLYING - ON_OUR_BEHALF
+
+
+@one_airflow
+@pytest.mark.parametrize("missing", sorted(APPLYING - ON_OUR_BEHALF - {INVOKE}))
+def test_an_action_that_is_missing_is_named_and_nothing_is_written(vault: Vault, missing: str) -> None:
+    world = vault.world
+    for source in ("aws-sm", "ssm"):
+        vault.rotate(source)
+    world.declare(
+        {**yaml.safe_load((world.folder / "manifest.yaml").read_text()), "pools": {"etl": {"slots": 1}}}
+    )
+
+    with allowed(world, *(APPLYING - {missing})):
+        ran = world.apply()
+
+    assert ran.code == 1, ran
+    assert missing in ran.err
+    assert world.wires.writes == []
 
 
 @one_airflow
