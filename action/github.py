@@ -189,5 +189,7 @@ def _is_insider(entry: Mapping[str, Any]) -> bool:
 
 
 def _is_own(run: Mapping[str, Any] | None, sha: str) -> bool:
-    own = run is not None and run["head_repository_id"] == run["repository_id"]
-    return own and run is not None and run["head_sha"] == sha
+    """Whether a run of this repository itself made it, of that commit; GitHub may leave any of it out."""
+    told = run or {}
+    home = told.get("repository_id")
+    return home is not None and told.get("head_repository_id") == home and told.get("head_sha") == sha
