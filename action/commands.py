@@ -61,7 +61,7 @@ def _apply(settings: Settings, forge: Forge) -> int:
     arguments = ("--plan", str(file), *settings.arguments)
     code = _told(settings, forge, reconcile(settings, forge.log_format, "apply", *arguments))
     if code == REFUSED:
-        forge.summarise(f"> **Refused.** If what has changed since is right: {forge.way_out}.\n")
+        forge.summarise(f"> **Refused.** If what has changed since is right, {forge.way_out}.\n")
     return code
 
 
@@ -75,8 +75,8 @@ def _without_plan(settings: Settings, forge: Forge, why: str) -> int:
     code = _told(settings, forge, done)
     if code or not done.changed:
         return code
-    forge.warn(f"nothing was applied, since nobody was shown this plan: {why}; {forge.way_out}")
-    forge.summarise(f"> **Nothing was applied**: {why}. {forge.way_out}.\n")
+    forge.warn(f"nothing was applied, since nobody was shown this plan: {why}; to go on, {forge.way_out}")
+    forge.summarise(f"> **Nothing was applied**: {why}. To go on, {forge.way_out}.\n")
     return REFUSED
 
 

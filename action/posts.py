@@ -1,13 +1,15 @@
 """One comment and one issue, written once and then kept up to date."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from hashlib import sha256
 
 from action.forge import Forge, Post
 from action.program import Done
 
 DIGEST = "<!-- drift "
+LONGEST_NAMES = 200
+"""Characters of a title; GitHub and GitLab take 255."""
 
 
 def keep_comment(forge: Forge, text: str) -> None:
@@ -22,8 +24,7 @@ def keep_issue(forge: Forge, drift: Done) -> None:
     text = with_digest(drift)
     old = _found(forge.issues(), text)
     if old is None or old.body.splitlines()[1:2] != text.splitlines()[1:2]:
-        title = f"Airflow drift: {', '.join(drift.changed)}"
-        forge.write_issue(title, f"{text}\n{footer(forge)}", old)
+        forge.write_issue(_title(drift.changed), f"{text}\n{footer(forge)}", old)
 
 
 def close_issue(forge: Forge, drift: Done) -> None:
@@ -44,6 +45,11 @@ def with_digest(drift: Done) -> str:
 def footer(forge: Forge) -> str:
     """Which run and commit a text is of."""
     return f"<sub>Commit {forge.commit[:12]}, [this run]({forge.run}).</sub>\n"
+
+
+def _title(names: Sequence[str]) -> str:
+    told = ", ".join(names)
+    return f"Airflow drift: {told if len(told) <= LONGEST_NAMES else f'{len(names)} environments'}"
 
 
 def _found(posts: Iterator[Post], text: str) -> Post | None:

@@ -263,7 +263,7 @@ def test_what_has_changed_since_the_plan_is_refused_with_the_way_out(github: Job
 
     assert ran.code == 3
     assert "the saved plan does not permit this" in ran.err
-    assert "> **Refused.** If what has changed since is right: start the workflow" in github.text(
+    assert "> **Refused.** If what has changed since is right, start the workflow" in github.text(
         "summary.md"
     )
 
@@ -308,6 +308,17 @@ def test_drift_is_one_issue_from_its_beginning_to_its_end(github: Job) -> None:
     assert push(github, "drift").code == 0
     assert github.forge.writes == [f"POST {ISSUES}/8/comments", f"PATCH {ISSUES}/8"]
     assert github.forge.written[1] == {"state": "closed", "state_reason": "completed"}
+
+
+def test_a_title_has_room_for_any_number_of_environments(github: Job) -> None:
+    for number in range(40):
+        place = Path(f"team-{number:02}")
+        place.mkdir()
+        (place / "environment.yaml").write_text(f"name: team-{number:02}\ntarget: sandbox:s\n")
+        (place / "variables.yaml").write_text("variables: {region: eu}\n")
+
+    assert push(github, "drift", RECONCILER_ENVIRONMENTS="team-*").code == 0
+    assert github.forge.written[0]["title"] == "Airflow drift: 40 environments"
 
 
 def test_an_environment_that_cannot_be_asked_closes_no_issue(github: Job) -> None:
