@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -23,16 +24,23 @@ WRITTEN = {
     "init-sandbox": NewEnvironment("dev", "sandbox:s").workflow("it's ${{ x }}"),
 }
 """What ``init`` writes."""
+Linted = Callable[..., str]
 Done = subprocess.CompletedProcess[str]
 FENCED = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
-def linted(tool: str, *arguments: object, cwd: Path = ROOT) -> str:
-    """What a linter says; a missing one is an error. Its neighbours are all it finds on the way."""
-    environment = {"PATH": f"{BIN}{os.pathsep}/usr/bin:/bin", "HOME": str(cwd), "NO_COLOR": "1"}
-    command = [str(BIN / tool), *map(str, arguments)]
-    done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
-    return "" if done.returncode == 0 else f"{tool}: {done.stdout}{done.stderr}"
+@pytest.fixture
+def linted(tmp_path_factory: pytest.TempPathFactory) -> Linted:
+    """What a linter says; a missing one is an error, and its neighbours are all that it finds."""
+    home = tmp_path_factory.mktemp("home")
+
+    def run(tool: str, *arguments: object, cwd: Path = ROOT) -> str:
+        environment = {"PATH": f"{BIN}{os.pathsep}/usr/bin:/bin", "HOME": str(home), "NO_COLOR": "1"}
+        command = [str(BIN / tool), *map(str, arguments)]
+        done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+        return "" if done.returncode == 0 else f"{tool}: {done.stdout}{done.stderr}"
+
+    return run
 
 
 @pytest.fixture
@@ -57,26 +65,26 @@ def recipes() -> list[str]:
     return [code for language, code in FENCED.findall(text) if language == "yaml" and "\njobs:" in code]
 
 
-def test_actionlint_finds_nothing_inputs_of_the_action_included(repository: Path) -> None:
+def test_actionlint_finds_nothing_inputs_of_the_action_included(linted: Linted, repository: Path) -> None:
     assert linted("actionlint", "-no-color", cwd=repository) == ""
 
 
 @pytest.mark.parametrize(
     ("right", "wrong"), [("command: plan", "comand: plan"), ("== github.repository", "== github.repo")]
 )
-def test_actionlint_would_find_a_mistake(repository: Path, right: str, wrong: str) -> None:
+def test_actionlint_would_find_a_mistake(linted: Linted, repository: Path, right: str, wrong: str) -> None:
     for file in repository.glob(".github/workflows/*.yml"):
         file.write_text(file.read_text().replace(right, wrong))
 
     assert linted("actionlint", "-no-color", cwd=repository)
 
 
-def test_zizmor_finds_nothing_even_when_it_is_pedantic(repository: Path) -> None:
+def test_zizmor_finds_nothing_even_when_it_is_pedantic(linted: Linted, repository: Path) -> None:
     places = [repository / ".github", repository / ".reconciler-source"]
     assert linted("zizmor", "--offline", "--quiet", "--persona", "pedantic", *places, cwd=repository) == ""
 
 
-def test_files_are_what_the_published_schemas_say(repository: Path) -> None:
+def test_files_are_what_the_published_schemas_say(linted: Linted, repository: Path) -> None:
     schemas = {
         "vendor.github-workflows": repository.glob(".github/workflows/*.yml"),
         "vendor.github-actions": [ACTION],
@@ -86,7 +94,7 @@ def test_files_are_what_the_published_schemas_say(repository: Path) -> None:
         assert linted("check-jsonschema", "--builtin-schema", schema, *files) == ""
 
 
-def test_shellcheck_finds_nothing(tmp_path: Path) -> None:
+def test_shellcheck_finds_nothing(linted: Linted, tmp_path: Path) -> None:
     template = yaml.safe_load(TEMPLATE.read_text())[".reconciler"]
     steps = yaml.safe_load(ACTION.read_text())["runs"]["steps"]
     scripts = ["\n".join([*template["before_script"], *template["script"]])]
@@ -110,7 +118,7 @@ def test_no_expression_is_put_into_a_script() -> None:
         assert "${{" not in step.get("run", "")
 
 
-def test_the_hook_is_one_that_pre_commit_takes() -> None:
+def test_the_hook_is_one_that_pre_commit_takes(linted: Linted) -> None:
     assert linted("pre-commit", "validate-manifest", ROOT / ".pre-commit-hooks.yaml") == ""
 
 
