@@ -7,7 +7,13 @@ from pathlib import Path
 
 COMMANDS = ("validate", "plan", "apply", "drift")
 WITHOUT_PLAN = ("refuse", "apply")
-HIDDEN = frozenset({"RECONCILER_TOKEN", "PYTHONPATH"})
+TOKENS = frozenset(
+    """
+    ACTIONS_ID_TOKEN_REQUEST_TOKEN ACTIONS_RUNTIME_TOKEN AWS_ID_TOKEN CI_JOB_JWT CI_JOB_TOKEN GITHUB_TOKEN
+    RECONCILER_TOKEN
+    """.split()
+)
+HIDDEN = TOKENS | {"PYTHONPATH"}
 """Variables that the program does not get: manifests may refer to any that it has."""
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from action import program
 from action.api import Api, ApiError
+from action.settings import HIDDEN
 from tests.action.forges import Fake
 
 
@@ -19,14 +20,12 @@ def python(folder: Path, code: str) -> list[str]:
     return [sys.executable, str(script)]
 
 
-def test_manifests_cannot_refer_to_the_token_of_the_job(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in ("RECONCILER_TOKEN", "PYTHONPATH", "WAREHOUSE_PASSWORD"):
+def test_manifests_cannot_refer_to_tokens_of_the_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (*HIDDEN, "WAREHOUSE_PASSWORD"):
         monkeypatch.setenv(name, "x")
     code = "import os, sys; sys.exit(sum(one in os.environ for one in sys.argv[1:]))"
 
-    assert program.ran([*python(tmp_path, code), "RECONCILER_TOKEN", "PYTHONPATH"]) == 0
+    assert program.ran([*python(tmp_path, code), *HIDDEN]) == 0
     assert program.ran([*python(tmp_path, code), "WAREHOUSE_PASSWORD"]) == 1
 
 
