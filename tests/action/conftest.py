@@ -78,6 +78,11 @@ class Job:
         return dict(line.split("=", 1) for line in self.text("output").splitlines())
 
 
+def push(github: Job, command: str = "apply", **variables: str) -> Ran:
+    """A job of the push that a merge is."""
+    return github(command, GITHUB_EVENT_NAME="push", **variables)
+
+
 @pytest.fixture
 def forge() -> Iterator[Fake]:
     with listening(Fake()) as fake:
