@@ -6,11 +6,14 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from reconciler.new_environment import NewEnvironment
 
@@ -111,6 +114,19 @@ def test_every_action_is_pinned_to_a_commit_and_to_the_same_one_everywhere(repos
     foreign = [line.partition("uses:")[2].strip() for line in uses if "./" not in line]
     assert all(re.fullmatch(r"[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", one) for one in foreign)
     assert len(set(foreign)) == len({one.partition("@")[0] for one in foreign})
+
+
+def test_what_a_job_installs_is_what_the_tests_ran_with() -> None:
+    """``make lock`` renews both locks, and the one of a job has all that the program needs."""
+    used, tested = (locked(ROOT / "requirements" / f"{name}.txt") for name in ("run", "dev"))
+    assert used.items() <= tested.items()
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    needed = [*project["project"]["dependencies"], *project["build-system"]["requires"]]
+    assert {canonicalize_name(Requirement(one).name) for one in needed} <= set(used)
+
+
+def locked(file: Path) -> dict[str, str]:
+    return dict(re.findall(r"^([\w.-]+)==(\S+)", file.read_text(), re.MULTILINE))
 
 
 def test_no_expression_is_put_into_a_script() -> None:
