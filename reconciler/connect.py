@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from reconciler.backends import Backend
+from reconciler.backends import Backend, Witness
 from reconciler.errors import SecretError
 from reconciler.model import Secret
 from reconciler.targets import HttpTarget, MwaaTarget, SandboxTarget, Target
@@ -13,17 +13,20 @@ MWAA_RATE = 10.0
 """Requests a second that MWAA grants an environment (MWAA user guide, "Using the Airflow REST API")."""
 
 
-def connect(target: Target, resolve: Callable[[Secret], Secret]) -> Backend:
-    """A backend for ``target``; raises WrongAccount, AccessDenied or SecretError, Airflow being unasked."""
+def connect(target: Target, resolve: Callable[[Secret], Secret], witness: Witness | None = None) -> Backend:
+    """A backend for ``target``; raises WrongAccount, AccessDenied or SecretError, Airflow being unasked.
+
+    ``witness`` is shown what comes over the wire; a sandbox has none.
+    """
     match target:
         case MwaaTarget():
             from reconciler.backends.mwaa import MwaaBackend  # noqa: PLC0415 - boto3 takes 0.1 s to import
 
-            return MwaaBackend(target)
+            return MwaaBackend(target, witness)
         case HttpTarget():
             from reconciler.backends.http import HttpBackend  # noqa: PLC0415 - only where it is used
 
-            return HttpBackend(_signed_in(target, resolve))
+            return HttpBackend(_signed_in(target, resolve), witness)
         case SandboxTarget():
             from reconciler.sandbox.emulator import Emulator  # noqa: PLC0415 - only where it is used
 

@@ -1,6 +1,6 @@
 """The one seam: something that answers REST requests."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -41,6 +41,22 @@ class Response:
 
     status: int
     body: Any = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class RawAnswer:
+    """An answer as it came over the wire, be it Airflow's or that of a service before it.
+
+    The names of headers are in lower case; the body may hold secrets.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+
+
+Witness = Callable[[RawAnswer], None]
+"""Is shown every answer before it is judged."""
 
 
 class Backend(Protocol):

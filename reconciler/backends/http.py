@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 import urllib3
 
-from reconciler.backends import AT_ONCE, NotJson, Request, Response, wire
+from reconciler.backends import AT_ONCE, NotJson, RawAnswer, Request, Response, Witness, wire
 from reconciler.errors import AccessDenied, AirflowError, BadAnswer, Unreachable, why_unreachable
 from reconciler.model import Secret
 from reconciler.targets import HttpTarget
@@ -33,8 +33,9 @@ class HttpBackend:
     path_limit = None
     at_once = AT_ONCE
 
-    def __init__(self, target: HttpTarget) -> None:
+    def __init__(self, target: HttpTarget, witness: Witness | None = None) -> None:
         self._target = target
+        self._witness = witness
         self.roots = ROOTS[target.airflow]
         self._pool = urllib3.PoolManager(timeout=TIMEOUT, retries=False, maxsize=AT_ONCE)
         self._token = target.token
@@ -49,6 +50,9 @@ class HttpBackend:
         if answer.status == HTTP_UNAUTHORISED and self._cookie is not None:
             self._cookie = None
             answer = self._exchange(request.method, path, body, self._headers(request, body))
+        if self._witness is not None:
+            headers = {name.lower(): value for name, value in answer.headers.items()}
+            self._witness(RawAnswer(answer.status, headers, answer.data))
         if request.path.startswith("/api/v1"):
             self._cookie = _session_cookie(answer) or self._cookie
         return Response(answer.status, _decoded(answer.data))

@@ -1,12 +1,13 @@
 """Amazon MWAA: every request is one ``InvokeRestApi`` call."""
 
+from functools import partial
 from typing import Any
 
 from botocore import exceptions as aws
 from botocore.parsers import ResponseParserError
 
 from reconciler import amazon
-from reconciler.backends import AT_ONCE, PATH_LIMIT, NotJson, Request, Response, wire
+from reconciler.backends import AT_ONCE, PATH_LIMIT, NotJson, RawAnswer, Request, Response, Witness, wire
 from reconciler.errors import (
     AccessDenied,
     AirflowError,
@@ -33,7 +34,7 @@ class MwaaBackend:
     path_limit = PATH_LIMIT
     at_once = AT_ONCE
 
-    def __init__(self, target: MwaaTarget) -> None:
+    def __init__(self, target: MwaaTarget, witness: Witness | None = None) -> None:
         self._target = target
         subject = "AWS STS" if target.account or target.role_arn else str(target)
         try:
@@ -41,6 +42,8 @@ class MwaaBackend:
             _check_account(session, target)
             subject = str(target)
             self._client = _client(session, target)
+            if witness is not None:
+                self._client.meta.events.register(ANSWERED, partial(_show, witness))
         except amazon.failures() as error:
             raise _translated(error, subject) from None
 
@@ -58,6 +61,16 @@ class MwaaBackend:
         if "RestApiStatusCode" not in answer:
             raise BadAnswer("InvokeRestApi answered without RestApiStatusCode: the answer was cut or no JSON")
         return _response(answer)
+
+
+ANSWERED = "response-received.mwaa.InvokeRestApi"
+"""The event by which botocore tells of an answer, errors included."""
+
+
+def _show(witness: Witness, response_dict: dict[str, Any] | None = None, **_: Any) -> None:
+    if response_dict is not None:
+        headers = {name.lower(): value for name, value in response_dict["headers"].items()}
+        witness(RawAnswer(response_dict["status_code"], headers, response_dict["body"]))
 
 
 def _arguments(request: Request) -> dict[str, Any]:

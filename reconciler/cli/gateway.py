@@ -40,6 +40,13 @@ EXTRA_MISSING = "the gateway needs Starlette and uvicorn: pip install 'reconcile
     "--rate", type=click.FloatRange(min=0, min_open=True), help="Calls a second, then it throttles."
 )
 @click.option("--assume", multiple=True, metavar="NAME=VALUE", help="Settles what AWS does not document.")
+@click.option("--status", default="AVAILABLE", show_default=True, help="What GetEnvironment shows as status.")
+@click.option(
+    "--config",
+    multiple=True,
+    metavar="SECTION.OPTION=VALUE",
+    help="What GetEnvironment shows of Airflow's configuration; may be repeated.",
+)
 @click.option(
     "--fault", multiple=True, metavar="WHEN=MODE", help="Lets calls go wrong, such as 3=drop_after."
 )
@@ -52,6 +59,8 @@ def gateway(  # noqa: PLR0913 - one for each option
     name: str | None,
     rate: float | None,
     assume: tuple[str, ...],
+    status: str,
+    config: tuple[str, ...],
     fault: tuple[str, ...],
 ) -> None:
     """Serve a local InvokeRestApi endpoint, over the sandbox or over a real Airflow.
@@ -75,6 +84,7 @@ def gateway(  # noqa: PLR0913 - one for each option
         signs_in=upstream is None,
         faults=faults,
         log=_log,
+        shown=server.Shown(status, dict(map(_option, config))),
     )
     listener = server.listen(port)
     url = f"http://{server.LOOPBACK}:{listener.getsockname()[1]}"
@@ -93,6 +103,13 @@ def _backend(upstream: str | None, airflow: str | None, state: Path | None) -> B
     from reconciler.sandbox.upstream import Upstream, parse_upstream  # noqa: PLC0415 - only for a real Airflow
 
     return Upstream(parse_upstream(upstream, int(airflow) if airflow else None))
+
+
+def _option(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or "." not in name:
+        raise UsageError(f"--config {text}: write SECTION.OPTION=VALUE, such as secrets.backend=CLASS")
+    return name, value
 
 
 def _announce(url: str, exports: Iterable[str]) -> None:

@@ -7,8 +7,10 @@ from reconciler.manifests.files import shown
 from reconciler.secrets import Schemes
 
 
-def load_all(patterns: tuple[str, ...], terminal: Terminal) -> list[Result[Environment]]:
-    """Every environment, or why it cannot be read; warnings are told on the way."""
+def load_all(
+    patterns: tuple[str, ...], terminal: Terminal, *, quiet: bool = False
+) -> list[Result[Environment]]:
+    """Every environment, or why it cannot be read; warnings are told on the way unless ``quiet``."""
     known = Schemes()
     places = folders(patterns)
     results = [
@@ -17,7 +19,7 @@ def load_all(patterns: tuple[str, ...], terminal: Terminal) -> list[Result[Envir
     ]
     loaded = [result.value for result in results if result.value is not None]
     check_names(loaded)
-    for environment in loaded:
+    for environment in () if quiet else loaded:
         terminal.warn(environment.warnings)
     return [
         Result(result.value.name if result.value else result.name, result.value, result.error, shown(folder))

@@ -27,6 +27,7 @@ COMMANDS = {
     "export": "Write a live environment, or files of other tools, as manifests.",
     "compare": "Show two environments side by side.",
     "init": "Write a new environment folder.",
+    "doctor": "Check access, versions, limits and assumptions on the real service.",
     "ledger": "Show what is owned; rebind or unlock a ledger.",
     "schema": "Print a JSON Schema.",
     "gateway": "Serve a local InvokeRestApi endpoint.",

@@ -29,6 +29,9 @@ SHORTEST_SCRUBBED = 6
 """Characters; shorter secrets would eat harmless text, and no output is built from secrets anyway."""
 
 COLOURS = {"+": "green", "~": "yellow", "-": "red", "-/+": "red", "?": "cyan", "!": "red"}
+STATES = {"ok": "green", "warning": "yellow", "failed": "red", "skipped": "cyan"}
+MARKS = {**COLOURS, **STATES}
+"""What a line may start with, and how it is then shown."""
 WORKFLOW_COMMAND = re.compile(r"^(\s*)(::|##\[)", re.MULTILINE)
 
 ANNOTATION = re.compile(r"::(error|warning|notice) ")
@@ -186,4 +189,4 @@ def coloured(text: str) -> str:
 
 def _coloured_line(line: str) -> str:
     mark = line.split(" ", 3)[2] if line.startswith("  ") and not line.startswith("   ") else ""
-    return click.style(line, fg=COLOURS[mark]) if mark in COLOURS else line
+    return click.style(line, fg=MARKS[mark]) if mark in MARKS else line

@@ -6,13 +6,13 @@ import click
 
 import reconciler
 
-NAMES = ("manifest", "environment", "plan", "compare", "ledger")
+NAMES = ("manifest", "environment", "plan", "compare", "doctor", "ledger")
 
 
 @click.command
 @click.argument("name", type=click.Choice(NAMES))
 def schema(*, name: str) -> int:
-    """Print a JSON Schema: of manifests, environment.yaml, plans and reports, comparisons, or ledgers."""
+    """Print a JSON Schema: of files that people write, or of documents that machines read."""
     click.echo(schema_file(name).read_text(), nl=False)
     return 0
 

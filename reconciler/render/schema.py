@@ -2,8 +2,10 @@
 
 from typing import Any, get_args
 
+from reconciler.diagnosis import FindingState
 from reconciler.kinds import KINDS
 from reconciler.plan import Action, Reason
+from reconciler.render.doctor import FORMAT as DOCTOR_FORMAT
 from reconciler.render.json import DRIFT_FORMAT, PLAN_FORMAT, REPORT_FORMAT
 from reconciler.render.side_by_side import FORMAT as COMPARE_FORMAT
 from reconciler.side_by_side import Where
@@ -41,6 +43,32 @@ def compare_schema() -> dict[str, Any]:
             }
         ),
     }
+
+
+def doctor_schema() -> dict[str, Any]:
+    """What each check of each environment has come to."""
+    environments = _list({"oneOf": [_diagnosis(), _failed()]})
+    return {
+        "$schema": DIALECT,
+        "title": "What doctor finds",
+        **_object({"format": {"const": DOCTOR_FORMAT}, "environments": environments, "digest": DIGEST}),
+    }
+
+
+def _diagnosis() -> dict[str, Any]:
+    maybe = {"type": ["string", "null"]}
+    states = list(get_args(FindingState))
+    finding = _object({"check": TEXT, "state": {"enum": states}, "seen": TEXT, "advice": maybe})
+    return _object(
+        {
+            "name": TEXT,
+            "target": maybe,
+            "airflow_version": maybe,
+            "findings": _list(finding),
+            "summary": _object(dict.fromkeys(states, COUNT)),
+            "calls": _object({"read": COUNT, "write": COUNT}),
+        }
+    )
 
 
 def _side() -> dict[str, Any]:

@@ -6,7 +6,7 @@ import socket
 import threading
 import uuid
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import FrameType
 from typing import Any
@@ -62,6 +62,14 @@ GRACE = 5
 
 
 @dataclass(frozen=True)
+class Shown:
+    """What GetEnvironment shows beside what Airflow itself tells."""
+
+    status: str = "AVAILABLE"
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Service:
     """What every call of the service is answered with."""
 
@@ -71,6 +79,7 @@ class Service:
     name: str | None
     throttle: Throttle
     now: Callable[[], datetime]
+    shown: Shown
 
 
 @dataclass(frozen=True)
@@ -96,16 +105,17 @@ def create_app(  # noqa: PLR0913 - each is one decision of the caller's
     signs_in: bool = True,
     faults: Iterable[Fault] = (),
     log: Log = lambda _line: None,
+    shown: Shown = Shown(),
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Starlette:
     """The gateway in front of ``backend``.
 
     ``name`` is the one environment that exists, ``None`` takes every name; ``rate`` is calls per second;
     ``signs_in`` hands a token to whoever asks, which suits the emulator only; ``faults`` is what goes wrong
-    on purpose; ``log`` gets a line a request. Raises UsageError for a fault that ``backend`` cannot show.
+    on purpose; ``log`` gets a line a request; ``shown`` is what GetEnvironment adds. Raises UsageError for a fault that ``backend`` cannot show.
     """
     environment = Environment(backend, faults)
-    service = Service(environment, assumptions, credentials, name, Throttle(rate), now)
+    service = Service(environment, assumptions, credentials, name, Throttle(rate), now, shown)
     app = Starlette(
         routes=[*_routes(service), *rest.routes(environment, signs_in=signs_in)],
         middleware=[Middleware(RequestLog, log=log), Middleware(TrustedHostMiddleware, allowed_hosts=HOSTS)],
@@ -211,18 +221,18 @@ async def _get_environment(service: Service, call: Call) -> Answer:
         version = await anyio.to_thread.run_sync(service.environment.version, abandon_on_cancel=True)
     except ReconcilerError:
         version = None
-    return Answer(HTTP_OK, {"Environment": _environment(call, version)})
+    return Answer(HTTP_OK, {"Environment": _environment(call, version, service.shown)})
 
 
-def _environment(call: Call, version: str | None) -> dict[str, Any]:
+def _environment(call: Call, version: str | None, shown: Shown) -> dict[str, Any]:
     state: Mapping[str, str] = {"AirflowVersion": version} if version else {}
     return {
         "Name": call.name,
         "Arn": f"arn:aws:airflow:{call.region}:{ACCOUNT}:environment/{call.name}",
-        "Status": "AVAILABLE" if version else "UNAVAILABLE",
+        "Status": shown.status if version else "UNAVAILABLE",
         "WebserverUrl": call.request.headers["host"],
         "WebserverAccessMode": "PUBLIC_ONLY",
-        "AirflowConfigurationOptions": {},
+        "AirflowConfigurationOptions": dict(shown.options),
         "Tags": {},
         **state,
     }

@@ -8,7 +8,16 @@ from typing import Protocol
 from reconciler.amazon import Place
 from reconciler.stores.location import FileLocation, LocationError, S3Location, parse_location
 
-__all__ = ["FileLocation", "LocationError", "S3Location", "Store", "Stored", "open_store", "parse_location"]
+__all__ = [
+    "FileLocation",
+    "LocationError",
+    "S3Location",
+    "Store",
+    "Stored",
+    "open_store",
+    "parse_location",
+    "store_at",
+]
 
 
 @dataclass(frozen=True)
@@ -51,7 +60,12 @@ def open_store(location: str, folder: Path, target_place: Place) -> Store:
 
     What an S3 location leaves out, ``target_place`` says, its endpoint aside.
     """
-    match parse_location(location):
+    return store_at(parse_location(location), folder, target_place)
+
+
+def store_at(location: FileLocation | S3Location, folder: Path, target_place: Place) -> Store:
+    """The same where the location has been taken apart."""
+    match location:
         case FileLocation(path):
             from reconciler.stores.file import FileStore  # noqa: PLC0415 - only where it is used
 

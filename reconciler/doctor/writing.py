@@ -1,0 +1,160 @@
+"""What only writing tells, on scratch objects: permissions, masks, and how the service passes answers on."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from reconciler.airflow import Airflow
+from reconciler.diagnosis import Finding, failure, ok, skipped, warning
+from reconciler.doctor.means import Wire, all_skipped
+from reconciler.doctor.questions import can_be_removed, no_slashes
+from reconciler.doctor.scratch import CHANGED, Scratch
+from reconciler.errors import AirflowError, NotApplied, ServerFailed
+from reconciler.kinds import KINDS, Kind
+from reconciler.manifests import Environment
+from reconciler.model import Resource
+
+MASKS = "masks"
+OF_THE_SERVICE = ("empty answers", "server errors", "request size")
+WRITTEN_SLASHES = "slashes in written ids"
+CHECKS = (*(f"write {kind.collection}" for kind in KINDS), MASKS, WRITTEN_SLASHES, *OF_THE_SERVICE)
+
+SIZES = tuple(2**power * 1024 for power in range(6, 11))
+"""Bytes of the values that are tried, from 64 KB to 1 MB."""
+
+UNSTORABLE = "\ud800"
+"""Half a character: every version of Airflow fails to store it, with 500, and goes on."""
+
+
+@dataclass(frozen=True)
+class Writer:
+    """What is written with, and where its answers are seen."""
+
+    scratch: Scratch
+    wire: Wire
+
+    @property
+    def airflow(self) -> Airflow:
+        """The environment."""
+        return self.scratch.airflow
+
+    def changed(self, made: Resource, names: tuple[str, ...]) -> set[str]:
+        """Which of the fields that one PATCH names its answer shows changed; raises AirflowError."""
+        wanted = Resource(made.key, {**made.fields, **CHANGED[made.key.kind]})
+        request = self.airflow.dialect.update_request(wanted, names)
+        answer = self.airflow.expect(request, made.key, names)
+        shown = self.airflow.dialect.written(made.key, answer.body)
+        fields = {} if shown is None else shown.fields
+        return {name for name in names if fields.get(name) == wanted.fields[name]}
+
+
+def writes(writer: Writer, environment: Environment, *, is_service: bool) -> Iterator[Finding]:
+    """Everything that scratch objects tell; each is removed before the next row."""
+    for kind in KINDS:
+        yield from _kind(writer, kind, is_service=is_service)
+    yield from _slashes(writer, environment)
+    if not is_service:
+        yield from all_skipped(OF_THE_SERVICE, "only InvokeRestApi stands between")
+        return
+    yield from _server_error(writer)
+    yield from _request_size(writer)
+
+
+def _kind(writer: Writer, kind: Kind, *, is_service: bool) -> list[Finding]:
+    """Makes, changes and removes an object of a kind; of a variable the answers themselves tell more."""
+    check, made = f"write {kind.collection}", writer.scratch.resource(kind.name)
+    more: list[Finding] = []
+    try:
+        writer.scratch.create(made)
+        more.append(_masks(writer, made))
+        writer.scratch.remove(made.key, lambda: more.append(_empty(writer.wire)))
+    except AirflowError as error:
+        return [failure(check, error), *_told(kind, more, is_service), *writer.scratch.remove_all()]
+    return [ok(check, "created, changed and removed"), *_told(kind, more, is_service)]
+
+
+def _told(kind: Kind, more: list[Finding], is_service: bool) -> list[Finding]:  # noqa: FBT001 - one of two ways
+    if kind.name != "variable":
+        return []
+    return [one for one in more if is_service or one.check == MASKS]
+
+
+def _masks(writer: Writer, made: Resource) -> Finding:
+    """A mask of two fields, and of each alone where that is not enough; raises NotApplied."""
+    names = tuple(CHANGED[made.key.kind])
+    changed = writer.changed(made, names)
+    if changed == set(names):
+        return ok(MASKS, "of an update of two fields both arrive")
+    lost = [name for name in names if name not in changed]
+    if any(not writer.changed(made, (name,)) for name in lost):
+        raise NotApplied(f"an update of {made.key} answers 2xx and changes nothing")
+    seen = f"of an update of {' and '.join(names)} {' and '.join(sorted(changed)) or 'nothing'} arrives"
+    advice = "apply sends each lost field again alone, which takes more calls than planned"
+    return warning(MASKS, f"{seen}; alone, each does", advice)
+
+
+def _empty(wire: Wire) -> Finding:
+    """What stands in place of an answer that has no body, such as that to a DELETE."""
+    check = "empty answers"
+    try:
+        members = json.loads(wire.last.body if wire.last else b"")
+    except ValueError:
+        return skipped(check, "the answer is no JSON")
+    shown = json.dumps(members["RestApiResponse"]) if "RestApiResponse" in members else "absent"
+    return ok(check, f"RestApiResponse is {shown} where Airflow answers nothing")
+
+
+def _slashes(writer: Writer, environment: Environment) -> Iterator[Finding]:
+    """An id with a slash made, read and removed, where a read has shown that it can be removed."""
+    made = writer.scratch.resource("variable", "/s")
+    try:
+        if not can_be_removed(writer.airflow, made.key):
+            yield skipped(WRITTEN_SLASHES, "what was made could not be removed")
+            return
+        writer.scratch.create(made)
+        found = writer.airflow.find(made.key)
+        writer.scratch.remove(made.key)
+    except AirflowError as error:
+        yield failure(WRITTEN_SLASHES, error)
+        yield from writer.scratch.remove_all()
+        return
+    if found is None:
+        yield no_slashes(environment, "a variable with a slash in its id was made and not found")
+    else:
+        yield ok(WRITTEN_SLASHES, "a variable with one was made, found and removed")
+
+
+def _server_error(writer: Writer) -> Iterator[Finding]:
+    """How the service passes on that Airflow fails, which it does of itself at half a character."""
+    check, made = "server errors", writer.scratch.resource("variable", value=UNSTORABLE)
+    try:
+        writer.scratch.create(made)
+        yield skipped(check, "Airflow has stored what it was not expected to")
+    except ServerFailed:
+        yield ok(check, f"Airflow's 500 arrives {writer.wire.arrived_as}")
+    except AirflowError as error:
+        yield skipped(check, f"no answer: {error}")
+    yield from writer.scratch.remove_all()
+
+
+def _request_size(writer: Writer) -> Iterator[Finding]:
+    """How large a value may be, up to 1 MB."""
+    made = writer.scratch.resource("variable")
+    try:
+        writer.scratch.create(made)
+        yield _largest(writer, made)
+    except AirflowError as error:
+        yield skipped("request size", f"no answer: {error}")
+    yield from writer.scratch.remove_all()
+
+
+def _largest(writer: Writer, made: Resource) -> Finding:
+    for size in SIZES:
+        grown = replace(made, fields={"value": "x" * size})
+        request = writer.airflow.dialect.update_request(grown, ("value",))
+        try:
+            writer.airflow.expect(request, made.key, ("value",))
+        except AirflowError:
+            seen = f"a value of {size // 1024} KB is refused {writer.wire.arrived_as}"
+            return warning("request size", seen, "keep values smaller, or in a place that a variable names")
+    return ok("request size", f"a value of {SIZES[-1] // 1024} KB arrives; larger ones are not tried")
