@@ -44,11 +44,14 @@ DENIED = frozenset(
 )
 IAM_ACTIONS = {
     "AssumeRole": "sts:AssumeRole",
+    "DescribeParameters": "ssm:DescribeParameters",
     "DescribeSecret": "secretsmanager:DescribeSecret",
     "GenerateMac": "kms:GenerateMac",
+    "GetEnvironment": "airflow:GetEnvironment",
     "GetObject": "s3:GetObject, and s3:ListBucket to tell a missing object from a forbidden one",
     "GetParameter": "ssm:GetParameter, and kms:Decrypt where a value is read",
     "GetSecretValue": "secretsmanager:GetSecretValue and, for a key of your own, kms:Decrypt",
+    "ListSecrets": "secretsmanager:ListSecrets",
     "ListObjectsV2": "s3:ListBucket",
     "PutObject": "s3:PutObject",
 }

@@ -1,5 +1,6 @@
 """All checks of one environment, in an order in which the first that fails explains those after it."""
 
+from collections import Counter
 from collections.abc import Generator, Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from reconciler.keeper import Kept
 from reconciler.kinds import KINDS
 from reconciler.manifests import Environment
 from reconciler.model import Key
+from reconciler.session import Call
 from reconciler.targets import MwaaTarget, SandboxTarget, spelled_out
 
 IN_SERVICE = ("identity", "clock", "environment")
@@ -56,6 +58,8 @@ class Examination:
     scratch: Scratch | None = None
     described: service.Described | None = None
     kept: Kept | None = None
+    calls: Counter[str] = field(default_factory=Counter)
+    """How many calls there were of each method, those of removals included."""
     wire: Wire = field(init=False)
 
     def __post_init__(self) -> None:
@@ -133,8 +137,12 @@ class Examination:
             yield failure("version", error)
             return
         reach_: Backend = backend if self.means.scratch else ReadOnly(backend)
-        session = reach.session_of(self.environment, reach_, self.means)
+        session = reach.session_of(self.environment, reach_, self.means, self._observe)
         self.airflow = yield from reach.version(session, described)
+
+    def _observe(self, call: Call) -> None:
+        self.calls[call.method] += 1
+        self.means.observe(call)
 
     def _state(self, airflow: Airflow) -> Checks:
         readable = reach.Readable()
@@ -144,8 +152,11 @@ class Examination:
         asker = questions.Asker(airflow, self.wire, self.means.clock())
         yield from questions.questions(asker, self.environment, is_service=self.is_service)
         self.scratch = Scratch(airflow, self.means.clock)
-        living = readable.reading.state.keys() if readable.reading else set()
-        yield from leftovers(self.scratch, living - self.managed, remove=self.means.scratch)
+        if readable.reading is None:
+            yield skipped("leftovers", "what lives could not be read")
+        else:
+            foreign = readable.reading.state.keys() - self.managed
+            yield from leftovers(self.scratch, foreign, remove=self.means.scratch)
         if not self.means.scratch:
             yield from all_skipped(writing.CHECKS, READ_ONLY)
             return
@@ -189,12 +200,12 @@ def examine(environment: Environment, means: Means) -> Diagnosis:
 
 
 def _diagnosis(examination: Examination, findings: tuple[Finding, ...]) -> Diagnosis:
-    environment, airflow = examination.environment, examination.airflow
+    environment, airflow, calls = examination.environment, examination.airflow, examination.calls
     return Diagnosis(
         environment.name,
         str(environment.target),
         findings,
         None if airflow is None else airflow.dialect.version,
-        0 if airflow is None else airflow.session.reads,
-        0 if airflow is None else airflow.session.writes,
+        calls["GET"],
+        calls.total() - calls["GET"],
     )

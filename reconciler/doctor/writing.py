@@ -1,8 +1,9 @@
 """What only writing tells, on scratch objects: permissions, masks, and how the service passes answers on."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 from reconciler.airflow import Airflow
 from reconciler.diagnosis import Finding, failure, ok, skipped, warning
@@ -15,9 +16,16 @@ from reconciler.manifests import Environment
 from reconciler.model import Resource
 
 MASKS = "masks"
-OF_THE_SERVICE = ("empty answers", "server errors", "request size")
+EMPTY, SERVER_ERRORS, REQUEST_SIZE = "empty answers", "server errors", "request size"
 WRITTEN_SLASHES = "slashes in written ids"
-CHECKS = (*(f"write {kind.collection}" for kind in KINDS), MASKS, WRITTEN_SLASHES, *OF_THE_SERVICE)
+CHECKS = (
+    *(f"write {kind.collection}" for kind in KINDS),
+    MASKS,
+    EMPTY,
+    WRITTEN_SLASHES,
+    SERVER_ERRORS,
+    REQUEST_SIZE,
+)
 
 SIZES = tuple(2**power * 1024 for power in range(6, 11))
 """Bytes of the values that are tried, from 64 KB to 1 MB."""
@@ -49,15 +57,33 @@ class Writer:
 
 
 def writes(writer: Writer, environment: Environment, *, is_service: bool) -> Iterator[Finding]:
-    """Everything that scratch objects tell; each is removed before the next row."""
+    """Everything that scratch objects tell; each is removed before the next row.
+
+    After one that stays no more are made.
+    """
+    for checks, step in _steps(writer, environment, is_service=is_service):
+        if writer.scratch.alive:
+            yield from all_skipped(checks, "what was made before could not be removed, so no more is made")
+            continue
+        found = step()
+        writer.scratch.try_to_clear()
+        yield from found
+
+
+Step = tuple[tuple[str, ...], Callable[[], list[Finding]]]
+
+
+def _steps(writer: Writer, environment: Environment, *, is_service: bool) -> Iterator[Step]:
     for kind in KINDS:
-        yield from _kind(writer, kind, is_service=is_service)
-    yield from _slashes(writer, environment)
-    if not is_service:
-        yield from all_skipped(OF_THE_SERVICE, "only InvokeRestApi stands between")
-        return
-    yield from _server_error(writer)
-    yield from _request_size(writer)
+        more = (MASKS, EMPTY) if kind.name == "variable" else ()
+        yield (f"write {kind.collection}", *more), partial(_kind, writer, kind, is_service=is_service)
+    yield (WRITTEN_SLASHES,), lambda: [_slashes(writer, environment)]
+    if is_service:
+        yield (SERVER_ERRORS,), lambda: [_server_error(writer)]
+        yield (REQUEST_SIZE,), lambda: [_request_size(writer)]
+    else:
+        absent = [*all_skipped((SERVER_ERRORS, REQUEST_SIZE), "only InvokeRestApi stands between")]
+        yield (SERVER_ERRORS, REQUEST_SIZE), lambda: absent
 
 
 def _kind(writer: Writer, kind: Kind, *, is_service: bool) -> list[Finding]:
@@ -68,15 +94,20 @@ def _kind(writer: Writer, kind: Kind, *, is_service: bool) -> list[Finding]:
         writer.scratch.create(made)
         more.append(_masks(writer, made))
         writer.scratch.remove(made.key, lambda: more.append(_empty(writer.wire)))
+        found = ok(check, "created, changed and removed")
     except AirflowError as error:
-        return [failure(check, error), *_told(kind, more, is_service), *writer.scratch.remove_all()]
-    return [ok(check, "created, changed and removed"), *_told(kind, more, is_service)]
+        found = failure(check, error)
+    return [found, *(_told(more, is_service=is_service) if kind.name == "variable" else ())]
 
 
-def _told(kind: Kind, more: list[Finding], is_service: bool) -> list[Finding]:  # noqa: FBT001 - one of two ways
-    if kind.name != "variable":
-        return []
-    return [one for one in more if is_service or one.check == MASKS]
+def _told(more: list[Finding], *, is_service: bool) -> Iterator[Finding]:
+    """A row for each of the two questions, whatever became of them."""
+    answers = {one.check: one for one in more}
+    yield answers.get(MASKS, skipped(MASKS, "no update got so far"))
+    if is_service:
+        yield answers.get(EMPTY, skipped(EMPTY, "no removal got so far"))
+    else:
+        yield skipped(EMPTY, "only InvokeRestApi stands between")
 
 
 def _masks(writer: Writer, made: Resource) -> Finding:
@@ -95,57 +126,49 @@ def _masks(writer: Writer, made: Resource) -> Finding:
 
 def _empty(wire: Wire) -> Finding:
     """What stands in place of an answer that has no body, such as that to a DELETE."""
-    check = "empty answers"
     try:
         members = json.loads(wire.last.body if wire.last else b"")
     except ValueError:
-        return skipped(check, "the answer is no JSON")
+        return skipped(EMPTY, "the answer is no JSON")
     shown = json.dumps(members["RestApiResponse"]) if "RestApiResponse" in members else "absent"
-    return ok(check, f"RestApiResponse is {shown} where Airflow answers nothing")
+    return ok(EMPTY, f"RestApiResponse is {shown} where Airflow answers nothing")
 
 
-def _slashes(writer: Writer, environment: Environment) -> Iterator[Finding]:
+def _slashes(writer: Writer, environment: Environment) -> Finding:
     """An id with a slash made, read and removed, where a read has shown that it can be removed."""
     made = writer.scratch.resource("variable", "/s")
     try:
         if not can_be_removed(writer.airflow, made.key):
-            yield skipped(WRITTEN_SLASHES, "what was made could not be removed")
-            return
+            return skipped(WRITTEN_SLASHES, "what was made could not be removed")
         writer.scratch.create(made)
         found = writer.airflow.find(made.key)
         writer.scratch.remove(made.key)
     except AirflowError as error:
-        yield failure(WRITTEN_SLASHES, error)
-        yield from writer.scratch.remove_all()
-        return
+        return failure(WRITTEN_SLASHES, error)
     if found is None:
-        yield no_slashes(environment, "a variable with a slash in its id was made and not found")
-    else:
-        yield ok(WRITTEN_SLASHES, "a variable with one was made, found and removed")
+        return no_slashes(environment, "a variable with a slash in its id was made and not found")
+    return ok(WRITTEN_SLASHES, "a variable with one was made, found and removed")
 
 
-def _server_error(writer: Writer) -> Iterator[Finding]:
+def _server_error(writer: Writer) -> Finding:
     """How the service passes on that Airflow fails, which it does of itself at half a character."""
-    check, made = "server errors", writer.scratch.resource("variable", value=UNSTORABLE)
     try:
-        writer.scratch.create(made)
-        yield skipped(check, "Airflow has stored what it was not expected to")
+        writer.scratch.create(writer.scratch.resource("variable", value=UNSTORABLE))
     except ServerFailed:
-        yield ok(check, f"Airflow's 500 arrives {writer.wire.arrived_as}")
+        return ok(SERVER_ERRORS, f"Airflow's 500 arrives {writer.wire.arrived_as}")
     except AirflowError as error:
-        yield skipped(check, f"no answer: {error}")
-    yield from writer.scratch.remove_all()
+        return skipped(SERVER_ERRORS, f"no answer: {error}")
+    return skipped(SERVER_ERRORS, "Airflow has stored what it was not expected to")
 
 
-def _request_size(writer: Writer) -> Iterator[Finding]:
+def _request_size(writer: Writer) -> Finding:
     """How large a value may be, up to 1 MB."""
     made = writer.scratch.resource("variable")
     try:
         writer.scratch.create(made)
-        yield _largest(writer, made)
     except AirflowError as error:
-        yield skipped("request size", f"no answer: {error}")
-    yield from writer.scratch.remove_all()
+        return skipped(REQUEST_SIZE, f"no answer: {error}")
+    return _largest(writer, made)
 
 
 def _largest(writer: Writer, made: Resource) -> Finding:
@@ -156,5 +179,5 @@ def _largest(writer: Writer, made: Resource) -> Finding:
             writer.airflow.expect(request, made.key, ("value",))
         except AirflowError:
             seen = f"a value of {size // 1024} KB is refused {writer.wire.arrived_as}"
-            return warning("request size", seen, "keep values smaller, or in a place that a variable names")
-    return ok("request size", f"a value of {SIZES[-1] // 1024} KB arrives; larger ones are not tried")
+            return warning(REQUEST_SIZE, seen, "keep values smaller, or in a place that a variable names")
+    return ok(REQUEST_SIZE, f"a value of {SIZES[-1] // 1024} KB arrives; larger ones are not tried")

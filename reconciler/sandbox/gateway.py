@@ -112,7 +112,8 @@ def create_app(  # noqa: PLR0913 - each is one decision of the caller's
 
     ``name`` is the one environment that exists, ``None`` takes every name; ``rate`` is calls per second;
     ``signs_in`` hands a token to whoever asks, which suits the emulator only; ``faults`` is what goes wrong
-    on purpose; ``log`` gets a line a request; ``shown`` is what GetEnvironment adds. Raises UsageError for a fault that ``backend`` cannot show.
+    on purpose; ``log`` gets a line a request; ``shown`` is what GetEnvironment adds. Raises UsageError for
+    a fault that ``backend`` cannot show.
     """
     environment = Environment(backend, faults)
     service = Service(environment, assumptions, credentials, name, Throttle(rate), now, shown)
