@@ -19,6 +19,7 @@ from reconciler.keeper import Kept
 from reconciler.kinds import KINDS
 from reconciler.manifests import Environment
 from reconciler.model import Key
+from reconciler.secrets import Secrets
 from reconciler.session import Call
 from reconciler.targets import MwaaTarget, SandboxTarget, spelled_out
 
@@ -36,6 +37,7 @@ IN_AIRFLOW = (
 KEPT = ("ledger", *keeping.DEPENDENT, "secrets")
 AFTER_MANIFESTS = (*IN_SERVICE, "rate", *KEPT, "version", *IN_AIRFLOW, shadows.CHECK)
 READ_ONLY = "nothing is written without --scratch"
+LOCKED = "another run holds the ledger's lease, and nothing is written beside it"
 
 Checks = Generator[Finding, None, None]
 
@@ -61,6 +63,7 @@ class Examination:
     calls: Counter[str] = field(default_factory=Counter)
     """How many calls there were of each method, those of removals included."""
     wire: Wire = field(init=False)
+    secrets: Secrets = field(init=False)
 
     def __post_init__(self) -> None:
         self.wire = Wire(self.means.clock)
@@ -76,6 +79,10 @@ class Examination:
         """What git declares, and what the ledger owns."""
         owned = self.kept.ledger.entries if self.kept is not None else {}
         return self.environment.desired.keys() | owned.keys()
+
+    @property
+    def _is_locked(self) -> bool:
+        return self.kept is not None and self.kept.is_locked
 
     def checks(self) -> Checks:
         """Every finding in its order."""
@@ -157,8 +164,8 @@ class Examination:
         else:
             foreign = readable.reading.state.keys() - self.managed
             yield from leftovers(self.scratch, foreign, remove=self.means.scratch)
-        if not self.means.scratch:
-            yield from all_skipped(writing.CHECKS, READ_ONLY)
+        if not self.means.scratch or self._is_locked:
+            yield from all_skipped(writing.CHECKS, LOCKED if self.means.scratch else READ_ONLY)
             return
         writer = writing.Writer(self.scratch, self.wire)
         yield from writing.writes(writer, self.environment, is_service=self.is_service)

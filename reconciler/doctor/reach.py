@@ -17,6 +17,10 @@ from reconciler.rate import RateLimit
 from reconciler.retry import Patience
 from reconciler.session import HTTP_NOT_FOUND, Call, Session, identify
 
+PARTS = ("metadatabase", "scheduler", "triggerer", "dag_processor")
+HEALTHY = ("healthy", None)
+"""The second for a part that is not in use."""
+
 HEALTH = {2: "/health", 3: "/monitor/health"}
 
 
@@ -64,13 +68,14 @@ def health(airflow: Airflow) -> Finding:
 
 
 def _health(parts: dict[str, object]) -> Finding:
-    told = {name: part.get("status") for name, part in parts.items() if isinstance(part, dict)}
-    sick = [f"{name} {status}" for name, status in told.items() if status not in {"healthy", None}]
-    if told.get("metadatabase") not in {"healthy", None}:
-        return failed("health", ", ".join(sick), "the database has to answer first")
+    told = {name: part for name in PARTS if isinstance(part := parts.get(name), dict)}
+    sick = [name for name, part in told.items() if part.get("status") not in HEALTHY]
+    seen = f"{', '.join(sick)} not healthy"
+    if "metadatabase" in sick:
+        return failed("health", seen, "the database has to answer first")
     if sick:
-        return warning("health", ", ".join(sick), "reading and writing go on; DAGs may not")
-    return ok("health", f"{', '.join(name for name, status in told.items() if status)} healthy")
+        return warning("health", seen, "reading and writing go on; DAGs may not")
+    return ok("health", f"{', '.join(name for name, part in told.items() if part.get('status'))} healthy")
 
 
 def reads(airflow: Airflow, readable: Readable) -> Iterator[Finding]:

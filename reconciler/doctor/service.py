@@ -40,7 +40,7 @@ def identity(target: MwaaTarget, wire: Wire) -> Finding:
 
 
 def _known(caller: Mapping[str, Any], target: MwaaTarget) -> Finding:
-    account, arn = caller["Account"], caller["Arn"]
+    account, arn = caller.get("Account", "unknown"), caller.get("Arn", "somebody")
     if target.account not in {None, account}:
         error = WrongAccount(
             f"the credentials belong to account {account} ({arn}), {target} is in {target.account}; "
@@ -88,7 +88,7 @@ def environment(target: MwaaTarget) -> Generator[Finding, None, Described | None
     """What the service says of the environment, where it may be asked."""
     try:
         client = mwaa_client(target)
-        found = client.get_environment(Name=target.name)["Environment"]
+        found = client.get_environment(Name=target.name).get("Environment") or {}
     except amazon.failures() as error:
         yield _not_described(error, target)
         return None

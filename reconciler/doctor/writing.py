@@ -34,6 +34,10 @@ UNSTORABLE = "\ud800"
 """Half a character: every version of Airflow fails to store it, with 500, and goes on."""
 
 
+EMPTINESS = {text: text for text in ("null", "{}", '""')} | {'"absent"': "absent"}
+"""How nothing is written, and how it is told."""
+
+
 @dataclass(frozen=True)
 class Writer:
     """What is written with, and where its answers are seen."""
@@ -130,8 +134,10 @@ def _empty(wire: Wire) -> Finding:
         members = json.loads(wire.last.body if wire.last else b"")
     except ValueError:
         return skipped(EMPTY, "the answer is no JSON")
-    shown = json.dumps(members["RestApiResponse"]) if "RestApiResponse" in members else "absent"
-    return ok(EMPTY, f"RestApiResponse is {shown} where Airflow answers nothing")
+    shown = json.dumps(members.get("RestApiResponse", "absent")) if isinstance(members, dict) else ""
+    if shown not in EMPTINESS:
+        return skipped(EMPTY, "the answer is not empty")
+    return ok(EMPTY, f"RestApiResponse is {EMPTINESS[shown]} where Airflow answers nothing")
 
 
 def _slashes(writer: Writer, environment: Environment) -> Finding:
@@ -177,7 +183,7 @@ def _largest(writer: Writer, made: Resource) -> Finding:
         request = writer.airflow.dialect.update_request(grown, ("value",))
         try:
             writer.airflow.expect(request, made.key, ("value",))
-        except AirflowError:
-            seen = f"a value of {size // 1024} KB is refused {writer.wire.arrived_as}"
+        except AirflowError as error:
+            seen = f"a value of {size // 1024} KB is refused {writer.wire.arrived_as}: {error}"
             return warning(REQUEST_SIZE, seen, "keep values smaller, or in a place that a variable names")
     return ok(REQUEST_SIZE, f"a value of {SIZES[-1] // 1024} KB arrives; larger ones are not tried")

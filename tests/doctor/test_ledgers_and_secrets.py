@@ -152,6 +152,17 @@ def test_who_holds_the_lease_is_told(tmp_path: Path, seconds: float, told: str) 
     assert (f"--id {lease.id}" in found.advice) == (seconds > 0)
 
 
+def test_beside_a_run_that_holds_the_lease_nothing_is_written(tmp_path: Path) -> None:
+    folder = write(tmp_path / "dev", SANDBOX, settings={"ledger": "file:ledger.json"}, variables={"a": 1})
+    applied(folder)
+    leased(folder, 3600)
+
+    found = look(folder, scratch=True)
+
+    assert found.diagnosis.writes == 0
+    assert "another run holds the ledger's lease" in found["write variables"].seen
+
+
 def test_a_key_of_kms_is_tried(tmp_path: Path) -> None:
     with aws_support.client("kms") as kms:
         made = kms.create_key(KeySpec="HMAC_256", KeyUsage="GENERATE_VERIFY_MAC")["KeyMetadata"]["KeyId"]

@@ -2,6 +2,7 @@
 
 import os
 import time
+from email.utils import formatdate
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from reconciler.sandbox.fault_grammar import parse_fault
 from tests.aws import support as aws_support
 from tests.doctor.conftest import Serve
 from tests.doctor.support import PREFIX, Watched, add, contents, emulator, look, write
+from tests.e2e.broken import Raw
 
 FAST = 1000
 
@@ -225,6 +227,47 @@ def test_an_unreachable_sts_only_matters_where_the_target_takes_it(
     assert look(prod(tmp_path, target)).state("identity") == "failed"
     found = look(prod(tmp_path, target.partition("?")[0]))
     assert (found.state("identity"), found.state("clock"), found.failed) == ("warning", "ok", set())
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ("&profile=no-such-profile", "no-such-profile"),
+        ("&role_arn=arn:aws:iam::123456789012:role/no-such-role", "AWS STS"),
+    ],
+)
+def test_a_profile_or_role_that_cannot_be_had_fails_first(
+    service: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: str, told: str
+) -> None:
+    target = service(emulator()) + more
+    with aws_support.permissions_count(monkeypatch):
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIANOBODY")
+        found = look(prod(tmp_path, target))
+
+    assert found.failed == {"identity"}
+    assert told in found["identity"].seen
+
+
+def test_a_clock_so_far_off_that_aws_refuses_explains_the_refusal(
+    service: Serve, tmp_path: Path, aws: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = service(emulator())
+    said = (
+        "<ErrorResponse><Error><Code>SignatureDoesNotMatch</Code><Message>Signature expired</Message></Error>"
+    )
+    date = formatdate(time.time() - 1000, usegmt=True)
+
+    def expired(_forward: aws_support.Forward) -> Raw:
+        body = f"{said}</ErrorResponse>".encode()
+        return Raw(403, body, {"Content-Type": "text/xml", "Date": date})
+
+    with aws_support.linked(aws, expired, "POST") as link:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_STS", link.url)
+        found = look(prod(tmp_path, target))
+
+    assert [check for check in found.order if check in found.failed] == ["clock", "identity"]
+    assert "s ahead" in found["clock"].seen
+    assert "Signature expired" in found["identity"].seen
 
 
 def test_a_wrong_name_or_region_names_the_command_that_lists_the_right_ones(

@@ -15,7 +15,7 @@ from tests.rig.direct import Direct
 
 pytestmark = pytest.mark.slow
 
-NEWEST = [
+OLDEST_AND_NEWEST = [
     pytest.param(version, marks=pytest.mark.xdist_group(version), id=version)
     for version in ("2.7.2", "2.11.2", "3.0.6", "3.3.1")
 ]
@@ -45,7 +45,7 @@ def populated(airflow: Server) -> Direct:
     return direct
 
 
-@pytest.mark.parametrize("airflow", NEWEST, indirect=True)
+@pytest.mark.parametrize("airflow", OLDEST_AND_NEWEST, indirect=True)
 @pytest.mark.parametrize("how", HOW)
 def test_on_mwaa_it_answers_truly_and_leaves_everything_as_it_was(
     airflow: Server, tmp_path: Path, how: str
@@ -62,14 +62,15 @@ def test_on_mwaa_it_answers_truly_and_leaves_everything_as_it_was(
     assert found["slashes in written ids"].seen == "a variable with one was made, found and removed"
     assert found["server errors"].seen == "Airflow's 500 arrives as RestApiServerException, HTTP 400"
     assert found["booleans in queries"].seen.startswith("true arrives as 'true'")
-    assert found["request size"].state == "ok"
-    both = how in {"repeat"} or airflow.version.startswith("2.")
+    size = found["request size"]  # Airflow 2 has a limit of its own: webserver.allowed_payload_size, 1 MB
+    assert size.state == "ok" or ("a value of 1024 KB" in size.seen and "413" in size.seen)
+    both = how == "repeat" or airflow.version.startswith("2.")
     failing = set() if both or how != "json" else {f"write {kind}" for kind in before}
     assert found.failed == failing
     assert (found.all("masks")[0].state == "ok") == both
 
 
-@pytest.mark.parametrize("airflow", NEWEST, indirect=True)
+@pytest.mark.parametrize("airflow", OLDEST_AND_NEWEST, indirect=True)
 def test_over_http_it_answers_truly_and_leaves_everything_as_it_was(
     airflow: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

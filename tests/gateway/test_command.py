@@ -65,6 +65,14 @@ def test_the_key_of_its_own_environment_is_accepted() -> None:
         assert client.list_environments()["Environments"] == ["prod"]
 
 
+def test_what_get_environment_shows_can_be_set() -> None:
+    options = ("--status", "UPDATING", "--config", "secrets.backend=a.B=c", "--config", "core.x=")
+    with started(*options) as (_, url), boto3_client(url) as client:
+        shown = client.get_environment(Name="e")["Environment"]
+    assert shown["Status"] == "UPDATING"
+    assert shown["AirflowConfigurationOptions"] == {"secrets.backend": "a.B=c", "core.x": ""}
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
@@ -73,6 +81,8 @@ def test_the_key_of_its_own_environment_is_accepted() -> None:
         (("--upstream", "localhost:8080"), "--upstream: write http(s)://"),
         (("--upstream", "http://localhost:1", "--state", "x.json"), "--state"),
         (("--airflow", "4"), "'4'"),
+        (("--config", "backend=x"), "write SECTION.OPTION=VALUE"),
+        (("--config", "secrets.backend"), "write SECTION.OPTION=VALUE"),
         (("--rate", "0"), "'--rate'"),
     ],
 )
