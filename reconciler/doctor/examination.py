@@ -44,7 +44,7 @@ Checks = Generator[Finding, None, None]
 
 def unsound(name: str, error: ManifestError) -> Diagnosis:
     """What is to be told of an environment whose files are wrong: nothing after them can be looked at."""
-    found = [failed("manifests", str(one).replace("\n", " "), "") for one in error.problems]
+    found = [failed("manifests", f"{one.origin}: {one.what}", one.fix) for one in error.problems]
     return Diagnosis(
         name, None, (*found, *all_skipped(AFTER_MANIFESTS, "the manifests have to be sound first"))
     )

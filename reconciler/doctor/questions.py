@@ -98,8 +98,8 @@ def limits() -> Finding:
     """What cannot be asked without harm."""
     return skipped(
         "service limits",
-        "how throttling, answers above 6 MB and calls of more than 10 s are told is not asked: it would take "
-        "overloading the environment; every error they may be told with is understood",
+        "throttling, answers above 6 MB and calls above 10 s are not asked for: that takes overloading the "
+        "environment, and every error that may tell of them is understood",
     )
 
 

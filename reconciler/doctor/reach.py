@@ -1,7 +1,7 @@
 """Airflow itself: its version, its health, what may be read, and how much there is."""
 
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from reconciler.airflow import Airflow, Reading
 from reconciler.backends import Backend, Request
@@ -9,7 +9,7 @@ from reconciler.connect import default_rate
 from reconciler.diagnosis import Finding, failed, failure, ok, skipped, warning
 from reconciler.dialects import Dialect
 from reconciler.doctor.means import Means
-from reconciler.errors import AirflowError, ReconcilerError
+from reconciler.errors import AirflowError, EnvironmentNotFound, ReconcilerError, Unreachable
 from reconciler.kinds import KINDS, Kind
 from reconciler.manifests import Environment
 from reconciler.model import Key
@@ -20,6 +20,12 @@ from reconciler.session import HTTP_NOT_FOUND, Call, Session, identify
 PARTS = ("metadatabase", "scheduler", "triggerer", "dag_processor")
 HEALTHY = ("healthy", None)
 """The second for a part that is not in use."""
+
+WAYS_OUT: dict[type[AirflowError], str] = {
+    EnvironmentNotFound: "correct the region or the name in the target",
+    Unreachable: "check the address and the network; a private web server answers inside its VPC alone",
+}
+"""What to do about errors that do not say it."""
 
 HEALTH = {2: "/health", 3: "/monitor/health"}
 
@@ -46,7 +52,8 @@ def version(session: Session, described: str | None) -> Generator[Finding, None,
     try:
         dialect = identify(session)
     except AirflowError as error:
-        yield failure("version", error)
+        found = failure("version", error)
+        yield replace(found, advice=found.advice or WAYS_OUT.get(type(error), ""))
         return None
     seen = f"Airflow {dialect.version}, spoken to as API v{dialect.major - 1}"
     if described and described.partition(".")[0] != str(dialect.major):

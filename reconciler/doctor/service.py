@@ -15,8 +15,9 @@ USABLE = frozenset({"AVAILABLE", "UPDATE_FAILED"})
 
 PASSING = frozenset({"CREATING_SNAPSHOT", "MAINTENANCE", "PENDING", "ROLLING_BACK", "UPDATING"})
 
-TOLERABLE, LONGEST = 60, 300
-"""Seconds. AWS refuses signatures that are more than five minutes off (AWS IAM user guide, SigV4)."""
+PRECISE, TOLERABLE, LONGEST = 2, 60, 300
+"""Seconds. The time in an answer is whole seconds, and old by the answer's way here. AWS refuses signatures
+that are more than five minutes off (AWS IAM user guide, "Signature Version 4")."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,9 @@ def clock(wire: Wire) -> Finding:
     if wire.ahead is None:
         return skipped("clock", "no answer has told a time")
     off = round(-wire.ahead)
-    seen = "within a second" if abs(off) <= 1 else f"{abs(off)} s {'ahead' if off > 0 else 'behind'}"
+    seen = (
+        f"within {PRECISE} s" if abs(off) <= PRECISE else f"{abs(off)} s {'ahead' if off > 0 else 'behind'}"
+    )
     if abs(off) > LONGEST:
         return failed("clock", seen, f"set it: AWS refuses signatures that are more than {LONGEST} s off")
     if abs(off) > TOLERABLE:

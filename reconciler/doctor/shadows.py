@@ -65,18 +65,18 @@ def shadows(options: Mapping[str, str] | None, managed: Collection[Key], place: 
 
 
 def _shadows(places: Iterable[Lookup], managed: Collection[Key], place: Place) -> Iterator[Finding]:
-    hidden = 0
-    for lookup in places:
-        looked_up = lookup.names(managed)
+    asked = [(lookup, names) for lookup in places if (names := lookup.names(managed))]
+    if not asked:
+        yield ok(CHECK, "nothing that is managed is looked up in the secrets backend")
+    for lookup, names in asked:
         try:
-            found = _there(lookup, looked_up, place) if looked_up else set()
+            found = _there(lookup, names, place)
         except amazon.failures() as error:
             yield _unknown(lookup, error)
             continue
-        hidden += len(found)
-        yield from (_shadowed(lookup, looked_up[name], name) for name in sorted(found))
+        yield from (_shadowed(lookup, names[name], name) for name in sorted(found))
         if not found:
-            yield ok(CHECK, f"none of {len(looked_up)} managed {lookup.kind}s is in {_described(lookup)}")
+            yield ok(CHECK, f"none of {len(names)} managed {lookup.kind}s is in {_described(lookup)}")
 
 
 def _described(lookup: Lookup) -> str:

@@ -347,7 +347,7 @@ def test_what_the_role_may_not_do_with_a_kind_is_told(
 @pytest.mark.parametrize(
     ("off", "state", "seen"),
     [
-        (0, "ok", "within a second"),
+        (0, "ok", "within 2 s"),
         (-100, "warning", "100 s behind"),
         (100, "warning", "100 s ahead"),
         (400, "failed", "400 s ahead"),

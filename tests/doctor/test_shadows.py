@@ -115,6 +115,15 @@ def test_parameters_are_found(on_mwaa: Look) -> None:
     assert shadowed(found) == ["variable/here"]
 
 
+def test_what_is_not_looked_up_there_is_not_asked_for(on_mwaa: Look, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = aws_support.recorded(monkeypatch)
+
+    found = on_mwaa(configured(MANAGER, variables_lookup_pattern="^team_"), "a")
+
+    assert found["shadows"].seen == "nothing that is managed is looked up in the secrets backend"
+    assert "ListSecrets" not in {operation for operation, _ in asked}
+
+
 def test_nothing_hidden_is_said_with_the_place_that_was_looked_at(on_mwaa: Look) -> None:
     found = on_mwaa(configured(MANAGER, connections_prefix=None, variables_prefix="none/here"), "a", "b")
 

@@ -15,6 +15,7 @@ from unittest.mock import patch
 from reconciler.backends import Backend
 from reconciler.cli import planning
 from reconciler.cli.main import run
+from reconciler.doctor import examination
 from tests.properties.world import Memory, opened, yaml_text
 
 COMMANDS_OF_CI = re.compile(r"^\s*(::|##\[)", re.MULTILINE)
@@ -60,8 +61,12 @@ class Console:
             code = run(arguments)
         return Said(code, out.getvalue(), err.getvalue())
 
-    def _reached(self) -> Any:
-        return patch.object(planning, "connect", lambda *_: self.backend)
+    @contextlib.contextmanager
+    def _reached(self) -> Iterator[None]:
+        with contextlib.ExitStack() as patches:
+            for module in (planning, examination):
+                patches.enter_context(patch.object(module, "connect", lambda *_: self.backend))
+            yield
 
 
 def lines_of_json(text: str) -> Iterator[Any]:

@@ -36,6 +36,7 @@ COMMANDS = (
     ("ledger", "show"),
     ("plan", "-v", "--log-format", "json"),
     ("validate",),
+    ("doctor", "--scratch"),
 )
 
 nasty = st.lists(st.sampled_from(PIECES), min_size=1, max_size=4).map("".join)
