@@ -113,7 +113,7 @@ def path_limit(asker: Asker) -> Finding:
     if taken and refused:
         encoded = not asker.arrives(_spelled(asker))
         counted = (
-            "as it is sent, percent-encoded" if encoded else "decoded, although it is taken encoded here"
+            "as it is sent, percent-encoded" if encoded else "decoded; ids are held to the stricter form"
         )
         return ok("path limit", f"{PATH_LIMIT} characters, counted {counted}; a longer one is refused {how}")
     longest = _longest(asker)
@@ -123,26 +123,33 @@ def path_limit(asker: Asker) -> Finding:
         )
     if taken:
         return ok("path limit", f"{longest} characters, more than the {PATH_LIMIT} that ids are held to")
-    seen = f"{longest} characters, and ids are held to {PATH_LIMIT}"
-    return failed("path limit", seen, f"keep the paths of ids below {longest + 1} characters")
+    told = f"{longest} characters" if longest else f"fewer than {len(_start(asker))} characters"
+    seen = f"{told}, and ids are held to {PATH_LIMIT}"
+    return failed("path limit", seen, "keep ids so short that their paths fit")
 
 
 def _plain(asker: Asker, length: int) -> str:
     """A path of that many characters to an id that does not exist."""
-    start = f"{COLLECTION}/{scratch_name(asker.now)}"
-    return start[:length].ljust(length, "x")
+    return _start(asker).ljust(length, "x")
+
+
+def _start(asker: Asker) -> str:
+    """The shortest path to an id that surely does not exist."""
+    return f"{COLLECTION}/{scratch_name(asker.now)}"
 
 
 def _spelled(asker: Asker) -> str:
     """A path that is too long as it is sent and fits decoded."""
-    return f"{COLLECTION}/{scratch_name(asker.now)}" + "%20" * 8
+    return _start(asker) + "%20" * 8
 
 
 def _longest(asker: Asker) -> int | None:
-    """The longest path that is taken, found by halving; ``None`` where every id fits."""
-    fits, too_long = len(COLLECTION) + 1, LONGEST_ASKED
+    """The longest path that is taken, found by halving; ``None`` where all fit, 0 where ours does not."""
+    fits, too_long = len(_start(asker)), LONGEST_ASKED
     if asker.arrives(_plain(asker, LONGEST_ASKED)):
         return None
+    if not asker.arrives(_start(asker)):
+        return 0
     while too_long - fits > 1:
         middle = (fits + too_long) // 2
         fits, too_long = (middle, too_long) if asker.arrives(_plain(asker, middle)) else (fits, middle)
@@ -153,7 +160,7 @@ def slashes(asker: Asker, environment: Environment) -> Finding:
     """Whether an id with a slash is taken for an id."""
     if can_be_removed(asker.airflow, Key("variable", f"{scratch_name(asker.now)}/s")):
         return ok(SLASHES, "%2F gets through: an id with a slash is taken for one")
-    return no_slashes(environment, "%2F does not get through: another route of Airflow answers")
+    return no_slashes(SLASHES, environment, "%2F does not get through: another route of Airflow answers")
 
 
 def can_be_removed(airflow: Airflow, key: Key) -> bool:
@@ -162,12 +169,12 @@ def can_be_removed(airflow: Airflow, key: Key) -> bool:
     return _not_found(airflow, key) == _not_found(airflow, plain)
 
 
-def no_slashes(environment: Environment, seen: str) -> Finding:
+def no_slashes(check: str, environment: Environment, seen: str) -> Finding:
     """Worse where git declares such ids."""
     ids = [key for key in environment.desired if "/" in key.id]
     if ids:
-        return failed(SLASHES, f"{seen}; {len(ids)} declared ids have one", "rename them")
-    return warning(SLASHES, seen, "declare no ids with '/'")
+        return failed(check, f"{seen}; {len(ids)} declared ids have one", "rename them")
+    return warning(check, seen, "declare no ids with '/'")
 
 
 def _not_found(airflow: Airflow, key: Key) -> str:

@@ -33,7 +33,6 @@ SIZES = tuple(2**power * 1024 for power in range(6, 11))
 UNSTORABLE = "\ud800"
 """Half a character: every version of Airflow fails to store it, with 500, and goes on."""
 
-
 EMPTINESS = {text: text for text in ("null", "{}", '""')} | {'"absent"': "absent"}
 """How nothing is written, and how it is told."""
 
@@ -152,7 +151,9 @@ def _slashes(writer: Writer, environment: Environment) -> Finding:
     except AirflowError as error:
         return failure(WRITTEN_SLASHES, error)
     if found is None:
-        return no_slashes(environment, "a variable with a slash in its id was made and not found")
+        return no_slashes(
+            WRITTEN_SLASHES, environment, "a variable with a slash in its id was made and not found"
+        )
     return ok(WRITTEN_SLASHES, "a variable with one was made, found and removed")
 
 

@@ -1,7 +1,7 @@
 """An environment folder, a look at it, and what the look has found."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,6 @@ from reconciler.backends import Backend, Request, Response
 from reconciler.backends.around import Around
 from reconciler.diagnosis import Diagnosis, Finding
 from reconciler.doctor import Means, examine
-from reconciler.doctor.scratch import PREFIX
 from reconciler.manifests import load_environment
 from reconciler.sandbox.emulator import Emulator
 from reconciler.secrets import Schemes, Secrets
@@ -90,15 +89,11 @@ def emulator(major: int = 3) -> Emulator:
 
 def contents(backend: Backend) -> dict[str, Any]:
     """Everything that lives, as a list shows it."""
-    root = backend.roots[-1] if len(backend.roots) == 1 else ""
     return {
-        name: backend.send(Request("GET", f"{root}/{name}", {"limit": "100"})).body[name]
+        name: backend.send(Request("GET", f"/{name}", {"limit": "100"})).body[name]
         for name in ("variables", "connections", "pools")
     }
 
 
 def add(backend: Backend, path: str, **body: Any) -> None:
     assert backend.send(Request("POST", path, body=body)).status in {200, 201}
-
-
-__all__ = ["PREFIX", "replace"]
