@@ -19,6 +19,7 @@ from reconciler.keeper import Kept
 from reconciler.kinds import KINDS
 from reconciler.manifests import Environment
 from reconciler.model import Key
+from reconciler.render.plain import many
 from reconciler.secrets import Secrets
 from reconciler.session import Call
 from reconciler.targets import MwaaTarget, SandboxTarget, spelled_out
@@ -183,7 +184,7 @@ class Examination:
 
 def _sound(environment: Environment) -> Finding:
     count, doubts = len(environment.desired), len(environment.warnings)
-    seen = f"{count} resources declared" + (f", {doubts} warnings" if doubts else "")
+    seen = f"{many(count, 'resource')} declared" + (f", {many(doubts, 'warning')}" if doubts else "")
     return ok("manifests", seen, "reconciler validate tells them" if doubts else "")
 
 

@@ -82,7 +82,8 @@ def _health(parts: dict[str, object]) -> Finding:
         return failed("health", seen, "the database has to answer first")
     if sick:
         return warning("health", seen, "reading and writing go on; DAGs may not")
-    return ok("health", f"{', '.join(name for name, part in told.items() if part.get('status'))} healthy")
+    well = ", ".join(name for name, part in told.items() if part.get("status"))
+    return ok("health", f"{well} healthy") if well else skipped("health", "Airflow tells of no part of it")
 
 
 def reads(airflow: Airflow, readable: Readable) -> Iterator[Finding]:

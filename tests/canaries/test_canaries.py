@@ -65,6 +65,7 @@ def every_command(watch: Watch, *options: str) -> None:
         watch.run("compare", "dev", "prod", "--live", *shape)
         watch.run("compare", "prod", "dev", "--live", *shape)
         watch.run("ledger", "show", "dev", *shape)
+        watch.run("doctor", "dev", "--scratch", *shape)
     watch.run("ledger", "rebind", "dev")
     watch.run("ledger", "unlock", "dev", "--id", "nobody")
 

@@ -162,11 +162,11 @@ class Watch:
     def reach(self, change: Callable[[Backend], Backend] = lambda backend: backend) -> None:
         """Puts something between the program and its environment."""
 
-        def reached(target: Target, resolve: Callable[[Secret], Secret]) -> Backend:
+        def reached(target: Target, resolve: Callable[[Secret], Secret], *_: object) -> Backend:
             return change(connect(target, resolve))
 
-        for module in ("planning", "reaching"):
-            self._patch.setattr(f"reconciler.cli.{module}.connect", reached)
+        for module in ("cli.planning", "cli.reaching", "doctor.examination"):
+            self._patch.setattr(f"reconciler.{module}.connect", reached)
 
     def run(self, *arguments: str) -> int:
         self._capsys.readouterr()
