@@ -2,9 +2,9 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 READY := .venv/.ready
-WHOLE := canaries e2e faults kill properties protocol # folders of tests that try the whole program out at random or by force
+WHOLE := canaries docs e2e faults kill properties protocol # folders of tests that try the whole program out at random or by force
 
-.PHONY: help setup demo test check bench mutation fix lock schemas
+.PHONY: help setup demo test check bench docs mutation fix lock schemas
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -30,6 +30,10 @@ check: setup ## the inner loop: format, lint, types, layers, fast tests
 
 bench: setup ## what the program costs, against goals and peers; writes benchmarks/RESULTS.md; under ten minutes
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh scripts/bench.sh $(CASES)
+
+docs: setup ## the documentation as a site, in site/
+	$(BIN)/python scripts/commands.py docs/commands.md
+	$(BIN)/mkdocs build --strict --quiet
 
 mutation: setup ## which small changes of what guards a plan the fast tests do not notice; 20 minutes
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh scripts/mutation.sh

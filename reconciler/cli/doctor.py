@@ -57,7 +57,7 @@ def _examined(
     means = Means(
         terminal.secrets,
         scratch,
-        observe=terminal.observer(environment.name),
+        watcher=terminal.watcher(environment.name),
         tell=lambda text: terminal.output.note(f"warning: {text}", "warning"),
         sleep=interrupt.sleep,
         stopped=interrupt.stopped,

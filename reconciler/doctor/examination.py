@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Generator, Iterator
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from reconciler.airflow import Airflow
 from reconciler.amazon import place_of
@@ -145,12 +145,14 @@ class Examination:
             yield failure("version", error)
             return
         reach_: Backend = backend if self.means.scratch else ReadOnly(backend)
-        session = reach.session_of(self.environment, reach_, self.means, self._observe)
+        session = reach.session_of(
+            self.environment, reach_, self.means, replace(self.means.watcher, called=self._observe)
+        )
         self.airflow = yield from reach.version(session, described)
 
     def _observe(self, call: Call) -> None:
         self.calls[call.method] += 1
-        self.means.observe(call)
+        self.means.watcher.called(call)
 
     def _state(self, airflow: Airflow) -> Checks:
         readable = reach.Readable()

@@ -9,7 +9,7 @@ from email.utils import parsedate_to_datetime
 from reconciler.backends import RawAnswer
 from reconciler.diagnosis import Finding, skipped
 from reconciler.secrets import Secrets
-from reconciler.session import Call
+from reconciler.session import Watcher
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Means:
     secrets: Secrets
     scratch: bool = False
     """Whether objects with a name of our own may be made and removed again."""
-    observe: Callable[[Call], None] = lambda _call: None
+    watcher: Watcher = field(default_factory=Watcher)
     tell: Callable[[str], None] = lambda _text: None
     clock: Callable[[], float] = time.time
     sleep: Callable[[float], None] = time.sleep

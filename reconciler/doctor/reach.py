@@ -1,6 +1,6 @@
 """Airflow itself: its version, its health, what may be read, and how much there is."""
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field, replace
 
 from reconciler.airflow import Airflow, Reading
@@ -15,7 +15,7 @@ from reconciler.manifests import Environment
 from reconciler.model import Key
 from reconciler.rate import RateLimit
 from reconciler.retry import Patience
-from reconciler.session import HTTP_NOT_FOUND, Call, Session, identify
+from reconciler.session import HTTP_NOT_FOUND, Session, Watcher, identify
 
 PARTS = ("metadatabase", "scheduler", "triggerer", "dag_processor")
 HEALTHY = ("healthy", None)
@@ -38,13 +38,11 @@ class Readable:
     reading: Reading | None = None
 
 
-def session_of(
-    environment: Environment, backend: Backend, means: Means, observe: Callable[[Call], None]
-) -> Session:
+def session_of(environment: Environment, backend: Backend, means: Means, watcher: Watcher) -> Session:
     """A session that keeps to the environment's rate."""
     rate = RateLimit(environment.rate_limit or default_rate(environment.target))
     patience = Patience(sleep=means.sleep, stopped=means.stopped)
-    return Session(backend, rate, observe, patience)
+    return Session(backend, rate, watcher, patience)
 
 
 def version(session: Session, described: str | None) -> Generator[Finding, None, Airflow | None]:

@@ -149,4 +149,4 @@ def _check_ours(key: Key) -> None:
 
 def _unhurried(session: Session) -> Session:
     """The same way to the environment for a removal: no lost call and no interrupt keeps it from trying."""
-    return Session(session.backend, session.limit, session.observe, Patience(), session.root)
+    return Session(session.backend, session.limit, session.watcher, Patience(), session.root)

@@ -1,0 +1,48 @@
+"""The pages as a whole: what is made out of the program is what it says today, and the site builds."""
+
+import importlib.util
+import re
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from tests.docs.pages import PAGES, ROOT
+
+LINK = re.compile(r"(?<!`)\[[^]]*\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)")
+
+
+def script_of(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, ROOT / "scripts" / f"{name}.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_page_of_commands_says_what_the_commands_say() -> None:
+    assert (ROOT / "docs" / "commands.md").read_text() == script_of("commands").page(), "run make docs"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=str)
+def test_links_lead_somewhere(page: Path) -> None:
+    for link in LINK.findall((ROOT / page).read_text()):
+        assert (ROOT / page.parent / link).exists(), link
+
+
+def test_the_readme_is_short() -> None:
+    assert len((ROOT / "README.md").read_text().splitlines()) < 120
+
+
+@pytest.mark.slow
+def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    pages = {
+        str(path.relative_to(ROOT / "docs").with_suffix(".html")) for path in (ROOT / "docs").rglob("*.md")
+    }
+    assert pages <= {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.html")}
