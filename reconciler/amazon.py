@@ -4,6 +4,7 @@ boto3 takes 0.1 s to import, so it is imported by the functions that call AWS: a
 """
 
 import re
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache, partial
@@ -27,6 +28,10 @@ READS: Mapping[str, Any] = {"retries": {"total_max_attempts": 3, "mode": "standa
 ROLE_SESSION = "reconciler"
 LONGEST = 500
 """Characters of what AWS said: where the answer is no JSON, botocore takes all of it for the message."""
+
+MAKING = threading.RLock()
+"""Held while a session or a client is made: unlike clients, sessions are not for several threads (boto3's
+guide, "Multithreading or multiprocessing with resources")."""
 
 ARN_REGION = re.compile(r"arn:[^:]*:[^:]*:([^:]+):")
 THROTTLED = frozenset(
@@ -105,7 +110,8 @@ def session(place: Place) -> "boto3.Session":
 
     One serves all services of a place: each takes a tenth of a second and would assume the role anew.
     """
-    return _session(replace(place, endpoint_url=None))
+    with MAKING:
+        return _session(replace(place, endpoint_url=None))
 
 
 @cache
@@ -157,13 +163,14 @@ def client_in(
 ) -> Any:
     """A client of a session; ``elsewhere`` are options for an endpoint that is not Amazon's own."""
     make = partial(boto.client, service, endpoint_url=endpoint_url)
-    made = make(config=config(**options))
-    if not elsewhere:
-        return made
-    real = boto.client(service, config=config(ignore_configured_endpoint_urls=True))
-    if made.meta.endpoint_url == real.meta.endpoint_url:
-        return made
-    return make(config=config(**options, **elsewhere))
+    with MAKING:
+        made = make(config=config(**options))
+        if not elsewhere:
+            return made
+        real = boto.client(service, config=config(ignore_configured_endpoint_urls=True))
+        if made.meta.endpoint_url == real.meta.endpoint_url:
+            return made
+        return make(config=config(**options, **elsewhere))
 
 
 def refusal(error: "ClientError") -> Refusal:

@@ -1,12 +1,15 @@
 """Many environments in one run."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from reconciler.abreast import abreast
 from reconciler.errors import ReconcilerError, Unexpected, UsageError
 from reconciler.manifests import Environment
+from reconciler.targets import MwaaTarget, SandboxTarget
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -42,6 +45,37 @@ def then(result: Result[T], work: Callable[[T], U]) -> Result[U]:
     if result.error is not None or value is None:
         return Result(result.name, error=result.error, folder=result.folder)
     return replace(attempt(result.name, lambda: work(value)), folder=result.folder)
+
+
+def each(
+    results: Sequence[Result[T]], work: Callable[[T], U], at_once: int, place: Callable[[T], Hashable]
+) -> list[Result[U]]:
+    """``then`` for every result, in their order, at most ``at_once`` at one time.
+
+    Those of one ``place`` go one after the other: they share its quota, and may share its rows.
+    """
+    groups: dict[Hashable, list[int]] = {}
+    for number, result in enumerate(results):
+        groups.setdefault(number if result.value is None else (place(result.value),), []).append(number)
+
+    def one_after_the_other(numbers: list[int]) -> list[Result[U]]:
+        return [then(results[number], work) for number in numbers]
+
+    found = abreast([partial(one_after_the_other, numbers) for numbers in groups.values()], at_once)
+    done = {
+        number: result
+        for numbers, ended in zip(groups.values(), found, strict=True)
+        for number, result in zip(numbers, ended, strict=True)
+    }
+    return [done[number] for number in range(len(results))]
+
+
+def airflow_of(environment: Environment) -> Hashable:
+    """What tells whether two environments are the same Airflow."""
+    target = environment.target
+    if isinstance(target, SandboxTarget):
+        return (Path(target.folder) / target.file).resolve()
+    return str(target), target.account if isinstance(target, MwaaTarget) else None
 
 
 def folders(patterns: Iterable[str]) -> list[Path]:

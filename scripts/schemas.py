@@ -6,12 +6,13 @@ from pathlib import Path
 
 from reconciler.ledger_document import ledger_schema
 from reconciler.manifests.schema import SCHEMAS
-from reconciler.render.schema import compare_schema, doctor_schema, plan_schema
+from reconciler.render.schema import compare_schema, doctor_schema, environments_schema, plan_schema
 
 for name, make in {
     **SCHEMAS,
     "plan": plan_schema,
     "compare": compare_schema,
+    "environments": environments_schema,
     "doctor": doctor_schema,
     "ledger": ledger_schema,
 }.items():

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,11 @@ from reconciler.cli.delivery import REPORT, Delivery, Formats, check_places, cod
 from reconciler.cli.holder import holder
 from reconciler.cli.interrupts import INTERRUPTED, Interrupt, deferred
 from reconciler.cli.output import neutral, now
-from reconciler.cli.planning import Wish, plan_all
+from reconciler.cli.planning import Wish, airflow_of_plan, plan_all
 from reconciler.cli.terminal import Terminal, talking
 from reconciler.engine import Planned
 from reconciler.errors import ReconcilerError, Unexpected, UsageError
-from reconciler.fleet import Result, gravest, then
+from reconciler.fleet import Result, each, gravest
 from reconciler.guards import Allowed
 from reconciler.ledger import LEASE_GRACE, RUN_SECONDS, Lease
 from reconciler.permit import Permit, permits
@@ -57,6 +58,8 @@ def apply(  # noqa: PLR0913 - one parameter for each option
     kinds: tuple[str, ...],
     only: tuple[str, ...],
     full: bool,
+    parallel: int | None,
+    changed_since: str | None,
     resend_secrets: bool,
     allowed: Allowed,
     saved: str | None,
@@ -68,16 +71,27 @@ def apply(  # noqa: PLR0913 - one parameter for each option
     check_places(formats)
     selection, interrupt = Selection(frozenset(kinds), only), Interrupt()
     saved_plans = None if saved is None else _saved_plans(saved, selection, allowed, resend=resend_secrets)
-    wish = Wish(selection, resend_secrets, allowed, saved_plans, lock_timeout, deadline, interrupt)
+    wish = Wish(
+        selection,
+        changed_since,
+        parallel or options.AT_ONCE,
+        resend_secrets,
+        allowed,
+        saved_plans,
+        lock_timeout,
+        deadline,
+        interrupt,
+    )
     planned = plan_all(environments, terminal, wish)
     _show(planned, terminal, full=full)
-    cleared = [then(result, check_applicable) for result in planned]
+    cleared = each(planned, check_applicable, wish.at_once, airflow_of_plan)
     _tell_new_errors(planned, cleared, terminal)
     changing = [result.value for result in cleared if result.value and result.value.changes]
     if changing and not (yes or saved):
         _confirm([one.planned.plan for one in changing], terminal)
     lease = Lease(terminal.run_id, holder(), now(), deadline + LEASE_GRACE)
-    return _carried_out(cleared, formats, terminal, lease, interrupt)
+    work = _Work(terminal, lease, interrupt, parallel or 1)
+    return _carried_out(cleared, formats, work)
 
 
 def _saved_plans(file: str, selection: Selection, allowed: Allowed, *, resend: bool) -> dict[str, Permit]:
@@ -116,19 +130,35 @@ def _confirm(plans: Sequence[Plan], terminal: Terminal) -> None:
         raise ReconcilerError("not confirmed; nothing was written")
 
 
-def _carried_out(
-    cleared: list[Result[Application]],
-    formats: Formats,
-    terminal: Terminal,
-    lease: Lease,
-    interrupt: Interrupt,
-) -> int:
+@dataclass(frozen=True)
+class _Work:
+    """How plans are carried out, the same for every environment."""
+
+    terminal: Terminal
+    lease: Lease
+    interrupt: Interrupt
+    at_once: int
+
+    def done(self, application: Application) -> Report:
+        """Carries one plan out; who watches sees each change as it lands."""
+        if self.terminal.progress is None or not application.changes:
+            return apply_plan(application, self.lease, self.interrupt.stopped)
+        plan = application.planned.plan
+        self.terminal.output.note(header(plan))
+        place = f"{plan.name}:" if self.at_once > 1 else ""
+
+        def landed(outcome: Outcome) -> None:
+            self.terminal.output.note("\n".join(f"{place}{line}" for line in outcome_lines(outcome)))
+
+        return apply_plan(application, self.lease, self.interrupt.stopped, landed)
+
+
+def _carried_out(cleared: list[Result[Application]], formats: Formats, work: _Work) -> int:
     """From here on something may be written, and no error may claim otherwise."""
+    terminal, interrupt = work.terminal, work.interrupt
     try:
         with deferred(interrupt):
-            reports = [
-                then(result, lambda one: _applied(one, lease, interrupt, terminal)) for result in cleared
-            ]
+            reports = each(cleared, work.done, work.at_once, lambda one: airflow_of_plan(one.planned))
     except KeyboardInterrupt:
         told = "interrupted in the middle of a call: changes may have been written; run again"
         terminal.output.note(f"error: {told}", "error")
@@ -144,18 +174,6 @@ def _carried_out(
         terminal.output.note(f"error: {told}", "error")
         return gravest([_exit_code(reports, interrupt), 1], wrote=False)
     return _exit_code(reports, interrupt)
-
-
-def _applied(application: Application, lease: Lease, interrupt: Interrupt, terminal: Terminal) -> Report:
-    """Carries one plan out; who watches sees each change as it lands."""
-    if terminal.progress is None or not application.changes:
-        return apply_plan(application, lease, interrupt.stopped)
-    terminal.output.note(header(application.planned.plan))
-
-    def landed(outcome: Outcome) -> None:
-        terminal.output.note("\n".join(outcome_lines(outcome)))
-
-    return apply_plan(application, lease, interrupt.stopped, landed)
 
 
 def _exit_code(results: list[Result[Report]], interrupt: Interrupt) -> int:

@@ -14,6 +14,7 @@ from reconciler.fleet import Result
 from reconciler.manifests import Environment
 from reconciler.plan import Plan
 from reconciler.render import json as as_json
+from reconciler.render.fleet import fleet_text
 from reconciler.render.page import WHOLE, Page
 from reconciler.render.text import drift_text, error_text, plan_text, report_text, validation_text
 from reconciler.render.told import Command, Item, Sound, Told
@@ -114,7 +115,9 @@ class Delivery(Generic[T]):
         """In words. On stdout a run in which all failed has no result: stderr tells the errors."""
         if page is not None and all(result.value is None for result in self.results):
             return ""
-        return self.rendering.between.join(self._block(result, page or WHOLE) for result in self.results)
+        blocks = [self._block(result, page or WHOLE) for result in self.results]
+        summary = fleet_text([*map(self._item, self.results)]) if self.rendering.between else ""
+        return self.rendering.between.join([*blocks, *([summary] if summary else [])])
 
     def _block(self, result: Result[T], page: Page) -> str:
         if result.value is None:

@@ -5,10 +5,10 @@ import click
 from reconciler.attribution import attributed
 from reconciler.cli import options
 from reconciler.cli.delivery import DRIFT, Delivery, Formats, check_places, codes
-from reconciler.cli.planning import Wish, plan_all
+from reconciler.cli.planning import Wish, airflow_of_plan, plan_all
 from reconciler.cli.terminal import Terminal, talking
 from reconciler.engine import Planned
-from reconciler.fleet import gravest, then
+from reconciler.fleet import each, gravest
 from reconciler.plan import Plan
 from reconciler.selection import Selection
 
@@ -26,11 +26,15 @@ def drift(  # noqa: PLR0913 - one parameter for each option
     kinds: tuple[str, ...],
     only: tuple[str, ...],
     full: bool,
+    parallel: int | None,
+    changed_since: str | None,
 ) -> int:
     """Show what changed behind git's back; exit 2 when something did."""
     check_places(formats)
-    planned = plan_all(environments, terminal, Wish(Selection(frozenset(kinds), only)))
-    results = [then(result, lambda one: _attributed(one, terminal)) for result in planned]
+    at_once = parallel or options.AT_ONCE
+    wish = Wish(Selection(frozenset(kinds), only), changed_since, at_once)
+    planned = plan_all(environments, terminal, wish)
+    results = each(planned, lambda one: _attributed(one, terminal), at_once, airflow_of_plan)
     Delivery(terminal.output, results, DRIFT, full).to(formats)
     drifted = [DRIFTED for result in results if result.value and result.value.changes]
     return gravest([*codes(results), *drifted], wrote=False)

@@ -1,5 +1,8 @@
 """What every command does first: it loads the environments it is given."""
 
+from pathlib import Path
+
+from reconciler.cli.changed import changed_files, is_touched
 from reconciler.cli.terminal import Terminal
 from reconciler.fleet import Result, attempt, check_names, folders
 from reconciler.manifests import Environment, load_environment
@@ -8,20 +11,26 @@ from reconciler.secrets import Schemes
 
 
 def load_all(
-    patterns: tuple[str, ...], terminal: Terminal, *, quiet: bool = False
+    patterns: tuple[str, ...], terminal: Terminal, *, changed_since: str | None = None, quiet: bool = False
 ) -> list[Result[Environment]]:
-    """Every environment, or why it cannot be read; warnings are told on the way unless ``quiet``."""
-    known = Schemes()
-    places = folders(patterns)
-    results = [
-        attempt(folder.resolve().name, lambda folder=folder: load_environment(folder, known))  # type: ignore[misc]
-        for folder in places
-    ]
-    loaded = [result.value for result in results if result.value is not None]
-    check_names(loaded)
-    for environment in () if quiet else loaded:
+    """Every environment, or why it cannot be read; warnings are told on the way unless ``quiet``.
+
+    With ``changed_since`` only those that git has changed since that revision, or that cannot be read.
+    """
+    files = None if changed_since is None else changed_files(changed_since)
+    results = [_loaded(folder) for folder in folders(patterns)]
+    check_names([result.value for result in results if result.value is not None])
+    if files is not None:
+        results = [one for one in results if one.value is None or is_touched(one.value, files)]
+    for environment in () if quiet else [one.value for one in results if one.value is not None]:
         terminal.warn(environment.warnings)
-    return [
-        Result(result.value.name if result.value else result.name, result.value, result.error, shown(folder))
-        for folder, result in zip(places, results, strict=True)
-    ]
+    if files is not None and not results:
+        terminal.output.note(f"nothing of these environments has changed since {changed_since}")
+    return results
+
+
+def _loaded(folder: Path) -> Result[Environment]:
+    result = attempt(folder.resolve().name, lambda: load_environment(folder, Schemes()))
+    return Result(
+        result.value.name if result.value else result.name, result.value, result.error, shown(folder)
+    )

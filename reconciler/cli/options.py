@@ -12,6 +12,9 @@ from reconciler.model import Key
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+AT_ONCE = 8
+"""Environments that are read at one time: each has a quota of its own, and reading does no harm."""
+
 FORMATS = ("text", "json", "markdown", "github", "junit", "sarif")
 """Those after the first two are modules of their names in ``reconciler.render``."""
 
@@ -109,12 +112,25 @@ resend = click.option(
 )
 
 
+parallel = click.option(
+    "--parallel",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help=f"Environments at one time; by default {AT_ONCE}, of which an apply writes to one after the other.",
+)
+
+changed_since = click.option(
+    "--changed-since",
+    metavar="REV",
+    help="Only environments of which git has changed something since it left REV: their folders or layers.",
+)
+
 full = click.option("--full", is_flag=True, help="Fold nothing: show a long plan whole at a terminal too.")
 
 
 def reading(command: Command) -> Command:
     """The options of every command that reads environments."""
-    for option in (full, only, kinds, formats, environments):
+    for option in (full, parallel, changed_since, only, kinds, formats, environments):
         command = option(command)
     return command
 

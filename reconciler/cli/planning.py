@@ -1,6 +1,6 @@
 """What plan, apply and drift do first: reach every environment and compare."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field, replace
 
 from reconciler.amazon import place_of
@@ -12,7 +12,7 @@ from reconciler.cli.terminal import Terminal
 from reconciler.connect import connect, default_rate
 from reconciler.engine import Planned, Run, plan_environment
 from reconciler.errors import StalePermit
-from reconciler.fleet import Result, then
+from reconciler.fleet import Result, airflow_of, each
 from reconciler.guards import Allowed
 from reconciler.ledger import RUN_SECONDS
 from reconciler.manifests import Environment
@@ -27,6 +27,10 @@ class Wish:
     """What the command line asks for, the same for every environment."""
 
     selection: Selection = field(default_factory=Selection)
+    changed_since: str | None = None
+    """A revision: only environments that git has changed since are meant."""
+    at_once: int = 1
+    """Environments that are read at one time."""
     resend_secrets: bool = False
     allowed: Allowed = field(default_factory=Allowed)
     permits: Mapping[str, Permit] | None = None
@@ -51,9 +55,15 @@ def plan_all(patterns: tuple[str, ...], terminal: Terminal, wish: Wish) -> list[
             planned.check(permit)
         return planned
 
-    results = [then(result, plan) for result in load_all(patterns, terminal)]
+    loaded = load_all(patterns, terminal, changed_since=wish.changed_since)
+    results = each(loaded, plan, wish.at_once, airflow_of)
     terminal.errors(results)
     return results
+
+
+def airflow_of_plan(planned: Planned) -> Hashable:
+    """What tells whether two plans are about the same Airflow."""
+    return airflow_of(planned.comparison.environment)
 
 
 def _permit(environment: Environment, wish: Wish) -> Permit | None:

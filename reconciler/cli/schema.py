@@ -6,7 +6,7 @@ import click
 
 import reconciler
 
-NAMES = ("manifest", "environment", "plan", "compare", "doctor", "ledger")
+NAMES = ("manifest", "environment", "plan", "compare", "doctor", "environments", "ledger")
 
 
 @click.command

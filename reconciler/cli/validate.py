@@ -14,12 +14,16 @@ from reconciler.fleet import gravest, then
 
 @click.command
 @options.environments
+@options.changed_since
 @options.formats
 @talking
-def validate(*, terminal: Terminal, environments: tuple[str, ...], formats: Formats) -> int:
+def validate(
+    *, terminal: Terminal, environments: tuple[str, ...], formats: Formats, changed_since: str | None
+) -> int:
     """Read, merge and check manifests; asks no environment and looks no secret up."""
     check_places(formats)
-    results = [then(result, check_offline) for result in load_all(environments, terminal)]
+    loaded = load_all(environments, terminal, changed_since=changed_since)
+    results = [then(result, check_offline) for result in loaded]
     terminal.errors(results)
     Delivery[Any](terminal.output, results, VALIDATION).to(formats)
     return gravest(codes(results), wrote=False)

@@ -23,7 +23,7 @@ from reconciler.manifests.files import (
     shown,
     start_of,
 )
-from reconciler.manifests.layers import read_layers
+from reconciler.manifests.layers import layer_folders, read_layers
 from reconciler.manifests.merge import emptied, kind_sections, merge_layers
 from reconciler.manifests.placed import PlacedDict, PlacedList, Places, is_literal, parts
 from reconciler.manifests.validation import unreadable, validate
@@ -51,6 +51,8 @@ class Environment:
     """``kms:KEY``, or the secret that is the key."""
     adopt_always: bool = False
     delete_limit: Limit = DEFAULT_LIMIT
+    layers: tuple[Path, ...] = ()
+    """The folders whose files declare something here, lower ones first; its own is the last."""
 
     def authoritative(self, key: Key) -> bool:
         """Whether git alone rules the id; one that cannot be addressed stays as it is."""
@@ -108,6 +110,7 @@ def load_environment(folder: Path, schemes: Collection[str]) -> Environment:
         fingerprint_key=_with_secrets(document.get("fingerprint_key")),
         adopt_always=document.get("adopt") == "always",
         delete_limit=_limit(parts(document, "limits").get("deletes")),
+        layers=tuple(layer_folders(document, folder, [])),
     )
 
 

@@ -13,7 +13,7 @@ from reconciler.manifests.validation import unreadable, validate
 def read_layers(environment: PlacedDict, folder: Path, problems: list[Problem]) -> list[PlacedDict]:
     """Every layer of an environment, the folder itself on top; tells ``problems`` what is wrong."""
     parameters = Parameters.of(environment)
-    folders = _folders(environment, folder, problems)
+    folders = layer_folders(environment, folder, problems)
     others = frozenset(layer.resolve() for layer in folders)
     layers = [_layer(layer, others, parameters, problems) for layer in folders]
     listed = environment.get("layers")
@@ -21,7 +21,7 @@ def read_layers(environment: PlacedDict, folder: Path, problems: list[Problem]) 
     return [unreadable("manifest", environment.origin), *layers] if missing else layers
 
 
-def _folders(environment: PlacedDict, folder: Path, problems: list[Problem]) -> list[Path]:
+def layer_folders(environment: PlacedDict, folder: Path, problems: list[Problem]) -> list[Path]:
     """The layers' folders that can be read, lower ones first, ``folder`` last."""
     found: list[Path] = []
     listed = environment.get("layers")

@@ -7,6 +7,7 @@ from reconciler.kinds import KINDS
 from reconciler.plan import Action, Reason
 from reconciler.render.doctor import FORMAT as DOCTOR_FORMAT
 from reconciler.render.json import DRIFT_FORMAT, PLAN_FORMAT, REPORT_FORMAT
+from reconciler.render.listing import FORMAT as ENVIRONMENTS_FORMAT
 from reconciler.render.side_by_side import FORMAT as COMPARE_FORMAT
 from reconciler.side_by_side import Where
 
@@ -69,6 +70,22 @@ def _diagnosis() -> dict[str, Any]:
             "calls": _object({"read": COUNT, "write": COUNT}),
         }
     )
+
+
+def environments_schema() -> dict[str, Any]:
+    """Which environments a run would be about."""
+    listed = _object({"name": TEXT, "folder": TEXT, "target": TEXT})
+    return {
+        "$schema": DIALECT,
+        "title": "The environments that reconciler plan --list names",
+        **_object(
+            {
+                "format": {"const": ENVIRONMENTS_FORMAT},
+                "environments": _list({"oneOf": [listed, _failed()]}),
+                "digest": DIGEST,
+            }
+        ),
+    }
 
 
 def _side() -> dict[str, Any]:

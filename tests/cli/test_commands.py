@@ -196,7 +196,7 @@ def test_an_environment_that_fails_keeps_its_place_in_text_too(cli: Run, environ
     environment("two", settings={"target": "http://127.0.0.1:1"})
     ran = cli("plan", "one", "two", "--format", "text", "--format", "text=plan.txt")
     block = "two  error\n\n  http://127.0.0.1:1 cannot be reached: Connection refused\n"
-    assert ran.out.endswith(block)
+    assert ran.out.endswith(f"{block}\n2 environments: 1 with changes, 1 failed (two).\n")
     assert Path("plan.txt").read_text() == ran.out
 
 
