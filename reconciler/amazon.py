@@ -56,6 +56,7 @@ IAM_ACTIONS = {
     "GetObject": "s3:GetObject, and s3:ListBucket to tell a missing object from a forbidden one",
     "GetParameter": "ssm:GetParameter, and kms:Decrypt where a value is read",
     "GetSecretValue": "secretsmanager:GetSecretValue and, for a key of your own, kms:Decrypt",
+    "ListEnvironments": "airflow:ListEnvironments",
     "ListSecrets": "secretsmanager:ListSecrets",
     "ListObjectsV2": "s3:ListBucket",
     "PutObject": "s3:PutObject",

@@ -34,6 +34,13 @@ def connect(target: Target, resolve: Callable[[Secret], Secret], witness: Witnes
             return Emulator(Path(target.folder) / target.file, version, enforce_path_limit=True)
 
 
+def environment_names(target: MwaaTarget) -> list[str]:
+    """The names of all environments where ``target`` is, its own aside; raises as ``connect``."""
+    from reconciler.backends.mwaa import names_at  # noqa: PLC0415 - boto3 takes 0.1 s to import
+
+    return names_at(target)
+
+
 def default_rate(target: Target) -> float | None:
     """Requests a second where ``rate_limit`` says nothing; ``None`` for no limit."""
     return MWAA_RATE if isinstance(target, MwaaTarget) else None

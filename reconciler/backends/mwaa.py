@@ -63,6 +63,24 @@ class MwaaBackend:
         return _response(answer)
 
 
+def names_at(target: MwaaTarget) -> list[str]:
+    """The names of the environments in the region of ``target`` (MWAA API reference, ListEnvironments).
+
+    Raises WrongAccount, AccessDenied, Throttled or another AirflowError.
+    """
+    subject = f"the environments in {target.region}"
+    try:
+        session = amazon.session(amazon.place_of(target))
+        _check_account(session, target)
+        pages = _client(session, target).get_paginator("list_environments").paginate()
+        return sorted(name for page in pages for name in page["Environments"])
+    except aws.ClientError as error:
+        refusal, told = amazon.refusal(error), amazon.explained(error, subject)
+        raise (AccessDenied(told) if refusal.denied else AirflowError(told)) from None
+    except amazon.failures() as error:
+        raise _translated(error, subject) from None
+
+
 ANSWERED = "response-received.mwaa.InvokeRestApi"
 """The event by which botocore tells of an answer, errors included."""
 

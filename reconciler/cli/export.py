@@ -4,20 +4,24 @@ import os
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import click
 
 from reconciler.airflow import Airflow
 from reconciler.cli import options
+from reconciler.cli.delivery import codes
 from reconciler.cli.folder import Folder
 from reconciler.cli.interrupts import Interrupt, deferred
 from reconciler.cli.loading import load_all
 from reconciler.cli.reaching import Source, living, reached
 from reconciler.cli.terminal import Terminal, talking
+from reconciler.connect import environment_names
 from reconciler.dialects import V2, Dialect
 from reconciler.errors import UsageError
 from reconciler.exporting import Document, Exported, Todo, environment, exported, left_out, manifests, visible
+from reconciler.fleet import attempt, gravest
 from reconciler.importing import imported
 from reconciler.kinds import KINDS, Kind
 from reconciler.manifests.acceptance import acceptance
@@ -83,30 +87,85 @@ def export(  # noqa: PLR0913 - one parameter for each option
 ) -> int:
     """Write a live environment, or the files of other tools, as a folder of manifests.
 
-    The next plan against the same Airflow is empty.
+    The next plan against the same Airflow is empty. A pattern of names such as 'mwaa://eu-west-1/*' writes
+    every environment that matches, each into a folder of its name.
     """
     selection, place = Selection(frozenset(kinds), only), Folder(Path(folder), overwrite)
     place.check()
+    writing = Writing(place, reveal, terminal, split)
     if files and source is None:
         found = _of_files(files, _intended(target, name, place.path), selection, chosen=target is not None)
     elif source is not None and not files and target is None:
+        if several := matching(source):
+            if name or reveal:
+                raise UsageError("--name and --reveal are about one environment; export it by its own name")
+            return _write_each(several, selection, writing)
         found = _living(_source(source, name, terminal), selection, terminal)
     else:
         raise UsageError("name either ENV|TARGET, or files with --from, to which --target belongs")
-    _check_revealed(reveal, found.resources)
-    return _write(found, place, reveal, terminal, split=split)
+    return _write(found, writing)
 
 
-def _write(found: Found, place: Folder, reveal: Collection[Key], terminal: Terminal, *, split: bool) -> int:
-    source, dialect = found.source, found.dialect
-    items = [exported(one, dialect, reveal=one.key in reveal) for one in found.resources]
-    files = manifests(items, _kinds(found.selection, items), split=split, major=dialect.major)
-    todos = (*found.todos, *(left_out(items) if split else ()))
+@dataclass(frozen=True)
+class Writing:
+    """Where and how environments are written."""
+
+    place: Folder
+    reveal: Collection[Key]
+    terminal: Terminal
+    split: bool
+
+    def below(self, name: str) -> "Writing":
+        """The same for one of several, in a folder of its name; raises UsageError if that may not be."""
+        place = replace(self.place, path=self.place.path / name)
+        place.check()
+        return replace(self, place=place)
+
+
+def matching(source: str) -> list[MwaaTarget]:
+    """The environments that a pattern such as ``mwaa://eu-west-1/etl-*`` means; none for what is no pattern.
+
+    Raises UsageError where none matches, and AirflowError where AWS does not tell.
+    """
+    head, slash, pattern = source.partition("?")[0].removeprefix("mwaa://").partition("/")
+    if not source.startswith("mwaa://") or not slash or not any(one in pattern for one in "*["):
+        return []
+    options = source.partition("?")[1:]
+    try:
+        target = parse_target(f"mwaa://{head}/any{''.join(options)}")
+    except TargetError as error:
+        raise UsageError(f"target: {error}") from None
+    assert isinstance(target, MwaaTarget)  # noqa: S101 - what begins so is one
+    names = [name for name in environment_names(target) if fnmatchcase(name, pattern)]
+    if not names:
+        raise UsageError(f"no environment of {head} matches {pattern}")
+    return [replace(target, name=name) for name in names]
+
+
+def _write_each(targets: Iterable[MwaaTarget], selection: Selection, writing: Writing) -> int:
+    """Each environment into a folder of its name; one that fails keeps no other from being written."""
+    terminal = writing.terminal
+
+    def written(target: MwaaTarget) -> int:
+        below = writing.below(target.name)
+        return _write(_living(Source(target.name, target), selection, terminal), below)
+
+    results = [attempt(target.name, lambda target=target: written(target)) for target in targets]  # type: ignore[misc]
+    terminal.errors(results)
+    return gravest([*codes(results), *(result.value or 0 for result in results)], wrote=False)
+
+
+def _write(found: Found, writing: Writing) -> int:
+    _check_revealed(writing.reveal, found.resources)
+    source, dialect, place = found.source, found.dialect, writing.place
+    items = [exported(one, dialect, reveal=one.key in writing.reveal) for one in found.resources]
+    files = manifests(items, _kinds(found.selection, items), split=writing.split, major=dialect.major)
+    todos = (*found.todos, *(left_out(items) if writing.split else ()))
     top = environment(source.name, _seen_from(source.target, place.path), todos)
     interrupt = Interrupt()
     with deferred(interrupt):
         place.write([*files, top], found.selection)
-    _tell(terminal, f"{source.name}: {_counted(items)} written to {place.path}\n", [*files, top])
+    _tell(writing.terminal, f"{source.name}: {_counted(items)} written to {place.path}\n", [*files, top])
     return interrupt.exit_code or 0
 
 
