@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from reconciler.compare import FieldChange, Unverified
+from reconciler.engine import Run
 from reconciler.errors import Origin, Problem
 from reconciler.model import Key
 from reconciler.plan import Action, Calls, Change, Difference, Edit, Plan, Reason, Violation, Warned
@@ -28,7 +29,8 @@ def change(
 def plan(name: str, *changes: Change, **more: Any) -> Plan:
     unmanaged, unverified = more.pop("unmanaged", ()), more.pop("unverified", ())
     difference = Difference(changes, (Key("pool", "same"),), unmanaged, unverified)
-    made = Plan(name, f"mwaa://eu-west-1/{name}-airflow", "2.11.2", difference, (), CALLS, ledger_serial=41)
+    target = f"mwaa://eu-west-1/{name}-airflow"
+    made = Plan(name, target, "2.11.2", difference, (), CALLS, ledger_serial=41, options=Run().options)
     return replace(made, **more)
 
 
