@@ -8,16 +8,15 @@ GitHub looks for no mention, link or emoji. A blank line would end such a block,
 """
 
 from bisect import bisect_right
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
 
 from reconciler.model import text_digest
 from reconciler.plan import Action
-from reconciler.render.markdown_parts import Entry, code, entries, has_trouble, place
+from reconciler.render.markdown_parts import Entry, code, entries, place
 from reconciler.render.plain import many, visible
-from reconciler.render.told import Item, Told, changes_of, name_of, plan_of
-from reconciler.report import Report
+from reconciler.render.told import Item, Told, changes_of, has_trouble, name_of, plan_of
+from reconciler.render.totals import calls, counted, state, summary, total
 
 LONGEST = 60_000
 """Characters; GitHub takes 65,536."""
@@ -54,7 +53,7 @@ def _comment(
 ) -> str:
     blocks = [
         _marker(told),
-        f"### reconciler {told.command}: {_total(told)}",
+        f"### reconciler {told.command}: {total(told)}",
         _table(shown, left_out),
         *map(_fold, shown, found, kept),
     ]
@@ -64,22 +63,6 @@ def _comment(
 def _marker(told: Told) -> str:
     names = "\n".join(sorted(map(name_of, told.environments)))
     return f"<!-- reconciler {told.command} {text_digest(visible(names))[:12]} -->"
-
-
-def _total(told: Told) -> str:
-    """Numbers over all environments; nobody knows that nothing changes where one could not be asked."""
-    items = told.environments
-    troubled = sum(map(has_trouble, items))
-    counts = _counted([change.action.value for item in items for change in changes_of(item)])
-    nothing = "" if troubled or told.command == "validate" else "no changes"
-    changes = f"{counts or nothing} in " if counts or nothing else ""
-    trouble = f", {troubled:,} with trouble" if troubled else ""
-    return f"{changes}{many(len(items), 'environment')}{trouble}"
-
-
-def _counted(groups: Sequence[str]) -> str:
-    counts = Counter(groups)
-    return ", ".join(many(number, group) for group, number in counts.most_common())
 
 
 def _with_room(environments: Sequence[Item]) -> tuple[list[Item], list[Item]]:
@@ -124,43 +107,18 @@ def _row(item: Item) -> str:
     plan = plan_of(item)
     name = f"<td>{code(name_of(item))}</td>"
     if plan is None:
-        return f"<tr>{name}<td colspan={len(COLUMNS) - 1}>{_state(item)}</td></tr>"
+        return f"<tr>{name}<td colspan={len(COLUMNS) - 1}>{state(item)}</td></tr>"
     numbers = [*(plan.count(action) for action in Action), len(plan.violations)]
-    cells = [code(plan.target), *(f"{number:,}" for number in numbers), _calls(item)]
+    cells = [code(plan.target), *(f"{number:,}" for number in numbers), calls(item)]
     return f"<tr>{name}{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
-
-
-def _state(item: Item) -> str:
-    return "error" if has_trouble(item) else "ok"
-
-
-def _calls(item: Item) -> str:
-    if isinstance(item, Report):
-        return f"{many(item.reads, 'read')}, {many(item.writes, 'write')}"
-    plan = plan_of(item)
-    calls = plan and plan.calls
-    if not calls:
-        return ""
-    needs = f"; apply {calls.apply_read:,} + {calls.apply_write:,}"
-    return many(calls.read, "read") + (needs if changes_of(item) else "")
 
 
 def _fold(item: Item, found: Sequence[Entry], kept: set[int]) -> str:
     """One environment, opened where something is wrong in it."""
     opened = " open" if has_trouble(item) else ""
-    lines = [f"<details{opened}><summary>{code(name_of(item))}: {_summary(item)}</summary>", *place(item)]
+    lines = [f"<details{opened}><summary>{code(name_of(item))}: {summary(item)}</summary>", *place(item)]
     lines += [line for noun in SECTIONS for line in _section(noun, found, kept)]
     return "\n".join([*lines, "</details>"])
-
-
-def _summary(item: Item) -> str:
-    plan = plan_of(item)
-    if plan is None:
-        return _state(item)
-    found = [_counted([change.action.value for change in plan.changes]) or "no changes"]
-    found += [many(len(plan.violations), "violation")] if plan.violations else []
-    found += ["not converged"] if isinstance(item, Report) and not item.converged else []
-    return ", ".join(found)
 
 
 def _section(noun: str, found: Sequence[Entry], kept: set[int]) -> Iterator[str]:
@@ -178,5 +136,5 @@ def _section(noun: str, found: Sequence[Entry], kept: set[int]) -> Iterator[str]
 
 def _rest(noun: str, groups: Sequence[str]) -> Iterator[str]:
     if groups:
-        counted = f": {_counted(groups)}" if any(groups) else ""
-        yield f"<li>{many(len(groups), f'more {noun}')}{counted}</li>"
+        kinds = f": {counted(groups)}" if any(groups) else ""
+        yield f"<li>{many(len(groups), f'more {noun}')}{kinds}</li>"

@@ -30,13 +30,6 @@ class Entry:
     group: str = ""
 
 
-def has_trouble(item: Item) -> bool:
-    """Whether a reader should look at the environment at once."""
-    if isinstance(item, Report):
-        return not item.converged
-    return isinstance(item, Failed) or (isinstance(item, Plan) and bool(item.violations))
-
-
 def code(text: str) -> str:
     """Text from elsewhere, of which nothing takes effect."""
     return f"<code>{html.escape(clipped(one_line(text), LONGEST_TEXT))}</code>"

@@ -1,6 +1,8 @@
 """Texts from elsewhere, made so that they show what they hold and no more of it than there is room for."""
 
 import unicodedata
+from collections.abc import Iterator
+from itertools import groupby
 
 UNSEEN = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
 """Categories of characters that control, turn around or are not seen."""
@@ -8,7 +10,13 @@ UNSEEN = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
 
 def visible(text: str) -> str:
     """``text`` with invisible and controlling characters spelled out, lines aside."""
-    return "".join(one if one == "\n" or _is_plain(one) else _spelled(one) for one in text)
+    return text if text.isprintable() else "".join(piece for piece, _ in pieces(text))
+
+
+def pieces(text: str) -> Iterator[tuple[str, bool]]:
+    """The same piece by piece, each with whether it is spelled out."""
+    for plain, group in groupby(text, lambda one: one == "\n" or _is_plain(one)):
+        yield "".join(one if plain else _spelled(one) for one in group), not plain
 
 
 def clipped(text: str, longest: int) -> str:

@@ -165,9 +165,14 @@ def _source(change: Change) -> str:
 def field_text(field: FieldChange) -> str:
     """What becomes of one field, in a line; of a secret no more than that it changes."""
     if field.secret:
-        what = f"(secret {one_line(field.ref)})" if field.ref else "(looks secret, not shown)"
-        return f"{dotted(field.path)}: {what} changed"
+        return f"{dotted(field.path)}: {secret_text(field)}"
     return pair_text(dotted(field.path), json_text(field.before), json_text(field.after))
+
+
+def secret_text(field: FieldChange) -> str:
+    """What there is to tell of a secret one."""
+    what = f"(secret {one_line(field.ref)})" if field.ref else "(looks secret, not shown)"
+    return f"{what} changed"
 
 
 def edit_texts(change: Change) -> list[str]:

@@ -61,6 +61,13 @@ def changes_of(item: Item) -> Sequence[Change]:
     return plan.changes if plan else ()
 
 
+def has_trouble(item: Item) -> bool:
+    """Whether a reader should look at the environment at once."""
+    if isinstance(item, Report):
+        return not item.converged
+    return isinstance(item, Failed) or (isinstance(item, Plan) and bool(item.violations))
+
+
 def is_grave(change: Change) -> bool:
     """Whether something is lost by it, if only for a moment."""
     return change.action in {Action.DELETE, Action.REPLACE}
