@@ -59,7 +59,7 @@ def test_every_command_has_help(cli: Run, command: str) -> None:
         (["plan", "dev", "--nope"], "No such option '--nope'"),
         (
             ["plan", "dev", "--format", "xml"],
-            "'xml' is no format, use text, json, markdown, github, junit, sarif",
+            "'xml' is no format, use text, json, markdown, html, github, junit, sarif",
         ),
         (["plan", "dev", "--kind", "dag"], "'dag' is no kind, use pool, variable, connection"),
     ],
