@@ -2,9 +2,9 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 READY := .venv/.ready
-WHOLE := canaries e2e faults kill properties protocol # folders of tests that try the whole program out at random or by force
+WHOLE := browser canaries e2e faults kill properties protocol # folders of tests that try the whole program out at random or by force
 
-.PHONY: help setup demo test check bench docs mutation fix lock schemas
+.PHONY: help setup demo test check bench docs mutation fix lock schemas pictures
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -44,6 +44,10 @@ fix: setup ## format and mend what ruff can mend
 
 schemas: setup ## write schemas/ from the kinds
 	$(BIN)/python scripts/schemas.py schemas
+
+pictures: setup ## write docs/images/ with Chromium
+	@sh scripts/chromium.sh
+	$(BIN)/python -m tests.browser.pictures docs/images
 
 lock: setup ## renew requirements/*.txt from pyproject.toml
 	@sh scripts/lock.sh

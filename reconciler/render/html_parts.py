@@ -17,7 +17,7 @@ MOST_CHANGES = 20_000
 MOST_FIELDS = 100
 ROOM = 5_000_000
 AROUND = 250
-"""Changes of a run that are shown, fields of one change, and characters of all fields and what is around each."""
+"""Changes of a run, fields of one change, and characters of all fields with what is around each."""
 
 MOST_OPEN = 200
 """Changes of a run that are open from the start."""

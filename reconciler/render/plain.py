@@ -35,7 +35,12 @@ def many(number: int, noun: str) -> str:
 
 
 def _is_plain(character: str) -> bool:
-    return unicodedata.category(character) not in UNSEEN
+    return unicodedata.category(character) not in UNSEEN and not _is_no_character(ord(character))
+
+
+def _is_no_character(code: int) -> bool:
+    """Whether Unicode promises never to give it a meaning, and markup forbids it."""
+    return code & 0xFFFE == 0xFFFE or 0xFDD0 <= code <= 0xFDEF  # noqa: PLR2004 - Unicode's own numbers
 
 
 def _spelled(character: str) -> str:

@@ -88,8 +88,6 @@
 
   function clear() {
     form.reset();
-    for (const control of form.querySelectorAll("select")) control.value = "";
-    search.value = "";
     filter();
   }
 
@@ -144,10 +142,7 @@
 
   form.addEventListener("input", filter);
   form.addEventListener("submit", (event) => event.preventDefault());
-  form.addEventListener("reset", (event) => {
-    event.preventDefault();
-    clear();
-  });
+  document.getElementById("clear").addEventListener("click", clear);
   document.getElementById("open").addEventListener("click", () => setOpen(true));
   document.getElementById("close").addEventListener("click", () => setOpen(false));
   addEventListener("hashchange", () => location.hash.includes("=") && recall());
