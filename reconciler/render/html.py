@@ -15,7 +15,7 @@ from markupsafe import Markup, escape
 
 from reconciler import __version__
 from reconciler.plan import Action
-from reconciler.render.html_parts import SIGNS, facets, sections
+from reconciler.render.html_parts import SIGNS, facets, outcomes, sections
 from reconciler.render.plain import clipped, many, one_line, pieces
 from reconciler.render.text import SYMBOLS, dotted
 from reconciler.render.told import Failed, Item, Sound, Told, changes_of, has_trouble, plan_of, reason
@@ -41,6 +41,7 @@ def render(told: Told) -> str:
         told=told,
         sections=shown,
         facets=facets(shown),
+        outcomes=outcomes(shown),
         changes=sum(len(section.rows) for section in shown),
         style=style,
         script=script,

@@ -171,6 +171,13 @@ def _stories(item: Item) -> list[Story]:
     return [Story(change) for change in changes_of(item)]
 
 
+def outcomes(shown: Sequence[Section]) -> list[Tally]:
+    """What became of all changes of a run."""
+    reports = [section.item for section in shown if isinstance(section.item, Report)]
+    results = Counter(outcome.result for report in reports for outcome in report.outcomes)
+    return [(result, sign, results[result]) for result, sign in SIGNS.items() if results[result]]
+
+
 def _tally(item: Item) -> list[Tally]:
     """What became of the changes of a report, what there is to do of a plan."""
     if isinstance(item, Report):

@@ -281,11 +281,14 @@ def test_dark_and_light_are_two_looks(show: Open) -> None:
     assert light - dark > 3 * 200
 
 
-def test_whoever_wants_less_motion_gets_none(show: Open) -> None:
-    for wish in ("reduce", "no-preference"):
-        reader = show(FLEET, reduced_motion=wish)
-        smooth = reader.look("getComputedStyle(document.documentElement).scrollBehavior") == "smooth"
-        assert smooth is (wish == "no-preference")
+def test_nothing_moves(show: Open) -> None:
+    reader = show(FLEET)
+    chosen(reader, "action", "delete")
+    reader.page.keyboard.press("j")
+    assert reader.look("document.getAnimations().length") == 0
+    styles = "[...document.querySelectorAll('*')].map((one) => getComputedStyle(one))"
+    assert reader.look(f"{styles}.every((one) => one.scrollBehavior === 'auto')")
+    assert reader.look(f"{styles}.every((one) => one.transitionDuration === '0s')")
 
 
 def test_without_its_script_all_is_there_and_no_control_that_does_nothing(show: Open) -> None:
@@ -311,7 +314,7 @@ def test_on_paper_everything_is_open_and_no_control_is_left(show: Open, *, scrip
 
 
 def test_a_link_leads_to_its_environment(show: Open) -> None:
-    reader = show(FLEET, reduced_motion="reduce")
+    reader = show(FLEET)
     chosen(reader, "action", "delete")
     reader.page.locator("#clear").click()
     reader.page.locator(".overview a", has_text="calm").click()
