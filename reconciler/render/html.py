@@ -106,8 +106,8 @@ def _line(text: str) -> Markup:
 
 
 def _lines(text: str) -> Markup:
-    """The same for a text that keeps its lines, and has been clipped."""
-    return _told_apart(text)
+    """The same for a text that keeps its lines."""
+    return _told_apart(clipped(text, LONGEST_TEXT))
 
 
 WORDS: dict[str, Any] = {

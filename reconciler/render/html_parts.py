@@ -1,9 +1,10 @@
 """What the page shows of a run: sections, rows, and what they can be filtered by."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import Any
 
 from reconciler.compare import FieldChange
 from reconciler.plan import Action, Change, Plan
@@ -21,6 +22,16 @@ AROUND = 250
 
 MOST_OPEN = 200
 """Changes of a run that are open from the start."""
+
+GIVEN = {
+    "kinds": "--kind",
+    "only": "--only",
+    "allow_deletes": "--allow-deletes",
+    "allow_missing": "--allow-missing",
+    "adopt": "--adopt",
+    "allow_delete": "--allow-delete",
+}
+"""Options as a plan keeps them, and as people give them."""
 
 SIGNS: dict[Result, str] = {"done": "✓", "refused": "✕", "unknown": "?", "skipped": "·"}
 """What became of a change, in a sign."""
@@ -89,6 +100,8 @@ class Section:
     folder: str
     item: Item
     plan: Plan | None
+    options: str
+    """Those that shaped the plan, as they were given."""
     tally: Sequence[Tally]
     rows: Sequence[Row]
     left_out: str
@@ -128,6 +141,7 @@ def sections(told: Told) -> list[Section]:
             folder=told.folders.get(name_of(item), ""),
             item=item,
             plan=plan_of(item),
+            options=_options_given(plan_of(item)),
             tally=_tally(item),
             rows=[
                 _row(story, kept[number, index], is_open=is_open)
@@ -159,6 +173,19 @@ def facets(shown: Sequence[Section]) -> list[Facet]:
         Facet("environment", [Option(section.name, "", len(section.rows)) for section in shown]),
     ]
     return [facet for facet in made if len(facet.options) > 1]
+
+
+def _options_given(plan: Plan | None) -> str:
+    options = plan.options if plan else {}
+    words = [f"{option} {one}" for name, option in GIVEN.items() for one in _each(options.get(name, ()))]
+    return " ".join([*words, *(["--resend-secrets"] if options.get("resend_secrets") else [])])
+
+
+def _each(values: Any) -> Iterator[str]:
+    """Numbers of a kind stand in a mapping, everything else in a list."""
+    yield from (
+        (f"{kind}={number}" for kind, number in values.items()) if isinstance(values, Mapping) else values
+    )
 
 
 def _options(values: Iterable[str]) -> list[Option]:

@@ -107,6 +107,19 @@ def test_what_became_of_each_change_is_told_with_every_word_about_it() -> None:
         assert f"{outcome} {remark}".strip() in shown
 
 
+def test_a_plan_that_was_narrowed_or_allowed_something_says_so() -> None:
+    options = {"kinds": ["pool"], "only": ["pool/e*"], "allow_deletes": {"pool": 6}, "resend_secrets": True}
+    (facts,) = texts(read(render(told("plan", plan("one", options=options)))), ".//dl[@class='facts']")
+    assert "--kind pool --only pool/e* --allow-deletes pool=6 --resend-secrets" in facts
+    assert "options" not in texts(read(render(told("plan", plan("one")))), ".//dl[@class='facts']")[0]
+
+
+def test_an_apply_says_first_what_became_of_its_changes() -> None:
+    (top,) = texts(read(render(APPLIED)), ".//body/header")
+    assert "1 done" in top
+    assert "planned: 5 updates" in top
+
+
 def test_what_differs_within_a_text_is_marked() -> None:
     root = read(render(updated("s3://data/2025/in.csv", "s3://data/2026/in.csv")))
     assert texts(root, ".//mark") == ["5", "6"]
