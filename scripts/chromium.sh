@@ -1,17 +1,20 @@
 #!/bin/sh
-# Installs Debian's Chromium where there is none. The HTML report is tried out in it, so a machine that has none and
-# gets none fails here; CHROMIUM names another one.
+# Sees to it that there is a Chromium, in which the HTML report is tried out: Debian's is installed where there is none.
+# CHROMIUM names another one. A machine that has none and gets none fails here, so that no test is left out unnoticed.
 set -eu
-if command -v "${CHROMIUM:-chromium}" >/dev/null; then
+has_one() { command -v "${CHROMIUM:-chromium}" >/dev/null; }
+if has_one; then
     exit 0
 fi
-if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
-    echo "Chromium is missing: install the package 'chromium', or set CHROMIUM=/path/to/it." >&2
+if [ -n "${CHROMIUM:-}" ] || [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
+    echo "There is no ${CHROMIUM:-chromium}: install the package 'chromium', or set CHROMIUM=/path/to/it." >&2
     exit 1
 fi
 log=$(mktemp)
-if ! { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends chromium; } >"$log" 2>&1; then
+trap 'rm -f "$log"' EXIT
+export DEBIAN_FRONTEND=noninteractive
+if ! { apt-get update && apt-get install --yes --no-install-recommends chromium fonts-dejavu-core; } >"$log" 2>&1 || ! has_one; then
     cat "$log" >&2
+    echo "Chromium could not be installed." >&2
     exit 1
 fi
-rm -f "$log"

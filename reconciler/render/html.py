@@ -7,6 +7,7 @@ it, which it knows by their digests. Without its script it shows the same, filte
 
 import base64
 import hashlib
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
@@ -49,6 +50,7 @@ def render(told: Told) -> str:
     )
 
 
+@cache
 def _template() -> Template:
     made = Environment(
         loader=PackageLoader(__package__, FOLDER),

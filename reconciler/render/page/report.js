@@ -1,5 +1,15 @@
 "use strict";
 (() => {
+  /* Where the style alone cannot open them on paper. */
+  let wasClosed = [];
+  addEventListener("beforeprint", () => {
+    wasClosed = [...document.querySelectorAll("details:not([open])")];
+    for (const details of wasClosed) details.open = true;
+  });
+  addEventListener("afterprint", () => {
+    for (const details of wasClosed) details.open = false;
+  });
+
   const form = document.getElementById("filters");
   if (!form) return;
   const search = document.getElementById("search");
@@ -129,15 +139,6 @@
       event.preventDefault();
       move(STEPS[event.key]);
     }
-  });
-
-  let wasClosed = [];
-  addEventListener("beforeprint", () => {
-    wasClosed = [...document.querySelectorAll("details:not([open])")];
-    for (const details of wasClosed) details.open = true;
-  });
-  addEventListener("afterprint", () => {
-    for (const details of wasClosed) details.open = false;
   });
 
   form.addEventListener("input", filter);
