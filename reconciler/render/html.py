@@ -18,7 +18,7 @@ from reconciler import __version__
 from reconciler.plan import Action
 from reconciler.render.html_parts import SIGNS, facets, outcomes, sections
 from reconciler.render.plain import clipped, many, one_line, pieces
-from reconciler.render.text import SYMBOLS, dotted
+from reconciler.render.text import SYMBOLS, dotted, edit_texts
 from reconciler.render.told import Failed, Item, Sound, Told, changes_of, has_trouble, plan_of, reason
 from reconciler.render.totals import calls, summary, total
 from reconciler.report import Report
@@ -27,7 +27,7 @@ LONGEST_TEXT = 2_000
 MOST_LISTED = 500
 """Characters of an id or a message, and entries of a list beside the changes, that are shown."""
 
-FOLDER = "page"
+FOLDER = "templates"
 POLICY = (
     "default-src 'none'; style-src '{style}'; script-src '{script}'; base-uri 'none'; form-action 'none'; "
     "require-trusted-types-for 'script'; trusted-types 'none'"
@@ -120,6 +120,7 @@ WORDS: dict[str, Any] = {
     "most_listed": MOST_LISTED,
     "calls": calls,
     "calm": _calm,
+    "edits": edit_texts,
     "has_trouble": has_trouble,
     "many": many,
     "reason": reason,

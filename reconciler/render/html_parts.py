@@ -72,8 +72,9 @@ class Story:
 
     @property
     def has_remarks(self) -> bool:
-        """Whether anything was said when it was tried."""
-        return bool(self.outcome and (self.outcome.error or self.outcome.warning))
+        """Whether there is anything to say beside its fields: of an edit, or of when it was tried."""
+        tried = self.outcome
+        return bool(self.change.edit or (tried and (tried.error or tried.warning)))
 
 
 @dataclass(frozen=True)

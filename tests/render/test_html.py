@@ -19,7 +19,7 @@ from reconciler.render.html_values import LONGEST
 from reconciler.render.told import Told
 from tests.render.golden import is_golden
 from tests.render.hostile import runs
-from tests.render.samples import APPLIED, EVERY, FLEET, change, plan, told
+from tests.render.samples import APPLIED, DRIFT, EVERY, FLEET, change, plan, told
 
 BLANK = html5lib.HTMLParser(strict=True, namespaceHTMLElements=False)
 UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u2028\u202e\u2066\ud800\U000e0041]")
@@ -105,6 +105,11 @@ def test_what_became_of_each_change_is_told_with_every_word_about_it() -> None:
     remarks = ["warning: a field was sent again alone", "400 Bad Request: no", "no answer", ""]
     for shown, outcome, remark in zip(change_texts(read(render(APPLIED))), told_, remarks, strict=True):
         assert f"{outcome} {remark}".strip() in shown
+
+
+def test_who_edited_something_is_told_where_it_drifted() -> None:
+    (remark,) = texts(read(render(DRIFT)), ".//p[@class='remark edit']")
+    assert "assumed-role/ops, 2026-11-25 20:18:43 UTC, api.variable.edit" in remark
 
 
 def test_a_plan_that_was_narrowed_or_allowed_something_says_so() -> None:
