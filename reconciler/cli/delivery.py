@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -93,7 +94,7 @@ class Delivery(Generic[T]):
         if name == "json":
             return self.json()
         folders = {result.name: result.folder for result in self.results}
-        told = Told(self.rendering.command, [*map(self._item, self.results)], folders)
+        told = Told(self.rendering.command, [*map(self._item, self.results)], folders, time.time())
         rendered: str = import_module(f"reconciler.render.{name}").render(told)
         return rendered
 

@@ -15,7 +15,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 AT_ONCE = 8
 """Environments that are read at one time: each has a quota of its own, and reading does no harm."""
 
-FORMATS = ("text", "json", "markdown", "html", "github", "junit", "sarif")
+FORMATS = ("text", "json", "markdown", "html", "github", "junit", "sarif", "openmetrics", "emf")
 """Those after the first two are modules of their names in ``reconciler.render``."""
 
 

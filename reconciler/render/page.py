@@ -127,9 +127,11 @@ def wrapped(line: str, page: Page) -> list[str]:
     """A sentence on as many lines as it needs, broken between words."""
     if page.columns is None or page.holds(line):
         return [line]
+    words = line.lstrip(" ")
     return textwrap.wrap(
-        line,
+        words,
         page.columns,
+        initial_indent=" " * (len(line) - len(words)),
         subsequent_indent=INDENT,
         break_long_words=False,
         break_on_hyphens=False,

@@ -41,6 +41,8 @@ class Told:
     environments: Sequence[Item]
     folders: Mapping[str, str] = field(default_factory=dict)
     """Where the files of each environment are, by its name."""
+    at: float = 0.0
+    """When it was, in seconds since 1970."""
 
 
 def name_of(item: Item) -> str:
