@@ -5,6 +5,7 @@ import click
 from reconciler.attribution import attributed
 from reconciler.cli import options
 from reconciler.cli.delivery import DRIFT, Delivery, Formats, check_places, codes
+from reconciler.cli.notifying import notifying
 from reconciler.cli.planning import Wish, airflow_of_plan, plan_all
 from reconciler.cli.terminal import Terminal, talking
 from reconciler.engine import Planned
@@ -17,6 +18,18 @@ DRIFTED = 2
 
 @click.command
 @options.reading
+@click.option(
+    "--notify",
+    "destinations",
+    multiple=True,
+    metavar="WHERE",
+    help="Tell of drift that is new, other, or gone: sns:TOPIC-ARN, or env:NAME that holds an Apprise URL.",
+)
+@click.option(
+    "--notify-state",
+    metavar="PLACE",
+    help="Where to remember what was told: file:PATH or s3://BUCKET/KEY.",
+)
 @talking
 def drift(  # noqa: PLR0913 - one parameter for each option
     *,
@@ -28,14 +41,19 @@ def drift(  # noqa: PLR0913 - one parameter for each option
     full: bool,
     parallel: int | None,
     changed_since: str | None,
+    destinations: tuple[str, ...],
+    notify_state: str | None,
 ) -> int:
     """Show what changed behind git's back; exit 2 when something did."""
     check_places(formats)
+    telling = notifying(destinations, notify_state, terminal)
     at_once = parallel or options.AT_ONCE
     wish = Wish(Selection(frozenset(kinds), only), changed_since, at_once)
     planned = plan_all(environments, terminal, wish)
     results = each(planned, lambda one: _attributed(one, terminal), at_once, airflow_of_plan)
     Delivery(terminal.output, results, DRIFT, full).to(formats)
+    if telling is not None:
+        telling.tell(results)
     drifted = [DRIFTED for result in results if result.value and result.value.changes]
     return gravest([*codes(results), *drifted], wrote=False)
 
