@@ -2,7 +2,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 READY := .venv/.ready
-WHOLE := browser canaries e2e faults kill properties protocol # folders of tests that try the whole program out at random or by force
+WHOLE := benchmarks canaries e2e faults gateway kill properties protocol terminal # try whole programs out, at random or by force
 
 .PHONY: help setup demo test check bench docs mutation fix lock schemas pictures
 
