@@ -8,30 +8,45 @@ from reconciler.errors import UsageError
 from reconciler.manifests import Environment
 
 
-def changed_files(revision: str) -> frozenset[Path]:
-    """The files that differ from where this branch left ``revision``, without those that git ignores.
+NO_HISTORY = "a common ancestor; a shallow clone lacks the history that it takes"
+"""What ``git merge-base`` means by its silence."""
 
-    What is not committed yet counts, for it would be applied. Raises UsageError where git cannot tell.
+
+def touched(environments: Iterable[Environment], revision: str) -> list[Environment]:
+    """Those of which some file differs from where this branch left ``revision``, in any of their layers.
+
+    What is not committed yet counts, for it would be applied; what git ignores does not. Raises UsageError
+    where git cannot tell.
     """
-    root = Path(_git("rev-parse", "--show-toplevel").rstrip("\n"))
-    base = _git("merge-base", "--end-of-options", revision, "HEAD").strip()
-    changed = _git("-C", str(root), "diff", "--name-only", "--no-renames", "-z", base)
-    new = _git("-C", str(root), "ls-files", "--others", "--exclude-standard", "-z")
-    return frozenset((root / name).resolve() for name in f"{changed}{new}".split("\0") if name)
+    folders = {one.name: [layer.resolve() for layer in one.layers] for one in environments}
+    roots = {_root(layer) for layers in folders.values() for layer in layers}
+    files = [file for root in sorted(roots) for file in _changed_in(root, revision)]
+    return [one for one in environments if _is_in(files, folders[one.name])]
 
 
-def _git(*arguments: str) -> str:
+def _is_in(files: Iterable[Path], folders: list[Path]) -> bool:
+    return any(file.is_relative_to(folder) for file in files for folder in folders)
+
+
+def _root(folder: Path) -> Path:
+    return Path(_git(folder, "rev-parse", "--show-toplevel").rstrip("\n")).resolve()
+
+
+def _changed_in(root: Path, revision: str) -> list[Path]:
+    """The files of one repository, those that are gone or new among them."""
+    base = _git(root, "merge-base", "--end-of-options", revision, "HEAD").strip()
+    changed = _git(root, "diff", "--name-only", "--no-renames", "-z", base)
+    new = _git(root, "ls-files", "--others", "--exclude-standard", "-z")
+    return [root / name for name in f"{changed}{new}".split("\0") if name]
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(folder), *arguments]
     try:
-        done = subprocess.run(["git", *arguments], capture_output=True, text=True, check=False)  # noqa: S603, S607 - the user's own git
+        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - the user's own git
     except OSError:
         raise UsageError("--changed-since asks git, and there is none on the PATH") from None
     if done.returncode:
-        said = " ".join(done.stderr.split()).removeprefix("fatal: ") or f"it ended with {done.returncode}"
+        said = " ".join(done.stderr.split()).removeprefix("fatal: ") or NO_HISTORY
         raise UsageError(f"--changed-since: git does not know: {said}")
     return done.stdout
-
-
-def is_touched(environment: Environment, files: Iterable[Path]) -> bool:
-    """Whether any of ``files`` is in a folder that declares something of the environment."""
-    folders = [folder.resolve() for folder in environment.layers]
-    return any(file.is_relative_to(folder) for file in files for folder in folders)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from reconciler.cli.changed import changed_files, is_touched
+from reconciler.cli.changed import touched
 from reconciler.cli.terminal import Terminal
 from reconciler.fleet import Result, attempt, check_names, folders
 from reconciler.manifests import Environment, load_environment
@@ -17,15 +17,16 @@ def load_all(
 
     With ``changed_since`` only those that git has changed since that revision, or that cannot be read.
     """
-    files = None if changed_since is None else changed_files(changed_since)
     results = [_loaded(folder) for folder in folders(patterns)]
-    check_names([result.value for result in results if result.value is not None])
-    if files is not None:
-        results = [one for one in results if one.value is None or is_touched(one.value, files)]
+    loaded = [result.value for result in results if result.value is not None]
+    check_names(loaded)
+    if changed_since is not None:
+        meant = {one.name for one in touched(loaded, changed_since)}
+        results = [one for one in results if one.value is None or one.name in meant]
+        if not results:
+            terminal.output.note(f"nothing of these environments has changed since {changed_since}")
     for environment in () if quiet else [one.value for one in results if one.value is not None]:
         terminal.warn(environment.warnings)
-    if files is not None and not results:
-        terminal.output.note(f"nothing of these environments has changed since {changed_since}")
     return results
 
 

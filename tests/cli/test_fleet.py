@@ -106,6 +106,25 @@ def test_it_works_from_a_folder_below_and_for_every_command(
         assert named(ran) == ["prod"]
 
 
+def test_a_branch_without_common_history_is_an_error_that_tells_of_shallow_clones(
+    cli: Run, repository: Path
+) -> None:
+    git("checkout", "--orphan", "other")
+    git("commit", "-m", "unrelated")
+    ran = cli("plan", str(repository / "dev"), "--changed-since", "main")
+    assert (ran.code, "a shallow clone lacks the history" in ran.err) == (1, True)
+
+
+def test_it_is_the_repository_of_the_environments_that_is_asked(
+    cli: Run, repository: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
+    git("init")
+    (repository / "prod" / "manifest.yaml").write_text("variables: {a: '2'}\n")
+    since = ("--changed-since", "HEAD", "--list", "--format", "json")
+    assert named(cli("plan", str(repository / "dev"), str(repository / "prod"), *since)) == ["prod"]
+
+
 def test_an_environment_that_cannot_be_read_counts_as_changed(cli: Run, repository: Path) -> None:
     (repository / "dev" / "environment.yaml").write_text("name: dev\ntarget: nonsense\n")
     git("commit", "-am", "broken")
