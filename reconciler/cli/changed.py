@@ -7,7 +7,6 @@ from pathlib import Path
 from reconciler.errors import UsageError
 from reconciler.manifests import Environment
 
-
 NO_HISTORY = "a common ancestor; a shallow clone lacks the history that it takes"
 """What ``git merge-base`` means by its silence."""
 
