@@ -75,6 +75,20 @@ def test_what_only_the_ledger_remembers_is_recorded(cli: Run, owned: Write) -> N
     records_only(cli, ("adopt", "a", "recorded"))
 
 
+def test_a_hidden_secret_that_was_ignored_is_sent_once_git_rules_it_again(
+    cli: Run, owned: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOKEN", "s3cr3t-word")
+    body: dict[str, Any] = {"value": {"$secret": "env:TOKEN"}}
+    owned(variables={"api_token": {**body, "ignore": ["value"]}})
+    assert applied(cli).code == 0
+    assert planned(cli).code == 0
+    owned(variables={"api_token": body})
+    assert changes(planned(cli)) == [("update", "api_token", "manifest")]
+    assert len(applied(cli).writes) == 1
+    assert planned(cli).code == 0
+
+
 def test_the_first_apply_of_nothing_makes_no_ledger(cli: Run, owned: Write) -> None:
     owned()
     assert applied(cli).code == 0

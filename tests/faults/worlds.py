@@ -19,6 +19,7 @@ from reconciler.report import Report
 from reconciler.retry import Patience
 from reconciler.sandbox.emulator import Emulator
 from reconciler.sandbox.faults import Fault, Faulty
+from reconciler.sandbox.store import EVENTS
 from reconciler.secrets import Secrets
 from reconciler.stores import Store
 from tests.faults.scenarios import Person, Place, Scenario, scenario
@@ -50,7 +51,9 @@ class Stored(Emulator):
 
     def raw(self) -> Raw:
         state = self._store.read()
-        return {(collection, key): row for collection, table in state.items() for key, row in table.items()}
+        return {
+            (name, key): row for name, table in state.items() if name != EVENTS for key, row in table.items()
+        }
 
     def again(self) -> "Stored":
         """Another one with the same rows, as after a restart of the web server."""

@@ -80,7 +80,7 @@ class Airflow(Emulator):
     def raw(self) -> Raw:
         """Everything, past the API."""
         state = self._store.read()
-        return {Key(KINDS[name], id_): row for name, table in state.items() for id_, row in table.items()}
+        return {Key(kind, id_): row for name, kind in KINDS.items() for id_, row in state[name].items()}
 
     def restarted(self) -> "Airflow":
         """The same database behind a web server that has not seen any secret yet."""
