@@ -33,6 +33,7 @@ bench: setup ## what the program costs, against goals and peers; writes benchmar
 
 docs: setup ## the documentation as a site, in site/
 	$(BIN)/python scripts/commands.py docs/commands.md
+	$(BIN)/python scripts/fields.py docs/manifests.md
 	$(BIN)/mkdocs build --strict --quiet
 
 mutation: setup ## which small changes of what guards a plan the fast tests do not notice; 20 minutes

@@ -1,14 +1,17 @@
 """Options that several commands share."""
 
 import functools
-from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
 from reconciler.guards import Allowed
 from reconciler.kinds import BY_NAME, KINDS, kind_named
 from reconciler.model import Key
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -19,10 +22,24 @@ FORMATS = ("text", "json", "markdown", "html", "github", "junit", "sarif", "open
 """Those after the first two are modules of their names in ``reconciler.render``."""
 
 
+def _completions(names: Iterable[str], start: str, type_: str = "plain") -> "list[CompletionItem]":
+    """What a shell may complete a word to."""
+    from click.shell_completion import CompletionItem  # noqa: PLC0415 - only shells ask for it
+
+    return [CompletionItem(name, type=type_) for name in names if name.startswith(start)]
+
+
 class KindName(click.ParamType[str]):
     """A kind, in the singular or the plural."""
 
     name = "kind"
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> "list[CompletionItem]":
+        """The kinds that begin so."""
+        del ctx, param
+        return _completions(BY_NAME, incomplete)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """The singular; fails with the list of kinds."""
@@ -36,6 +53,13 @@ class Format(click.ParamType[tuple[str, str | None]]):
     """A format, with a file to write to after ``=``."""
 
     name = "format[=file]"
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> "list[CompletionItem]":
+        """The formats that begin so."""
+        del ctx, param
+        return _completions(FORMATS, incomplete)
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
@@ -81,7 +105,13 @@ class ResourceName(click.ParamType[Key]):
         return Key(KindName().convert(kind, param, ctx), id_)
 
 
-environments = click.argument("environments", metavar="ENV...", nargs=-1, required=True)
+environments = click.argument(
+    "environments",
+    metavar="ENV...",
+    nargs=-1,
+    required=True,
+    shell_complete=lambda _ctx, _param, start: _completions([start], start, "dir"),
+)
 
 formats = click.option(
     "--format",

@@ -14,6 +14,7 @@ SECRET = {
         "$secret": {
             "type": "string",
             "pattern": "^[a-z][a-z0-9-]*:.+$",
+            "description": "The source of the secret, a colon, and its name there.",
             "errorMessage": "must be the source of a secret, a colon and its name there, such as env:NAME",
         }
     },
@@ -40,7 +41,7 @@ STRING_OR_SECRET = {
 def manifest_schema() -> dict[str, Any]:
     """What a manifest may hold; ``null`` removes what a lower layer declares."""
     sections = {kind.collection: _section(kind, {"$ref": f"#/$defs/{kind.name}"}) for kind in KINDS}
-    absent = {kind.collection: _nullable({"type": "array", "items": {"type": "string"}}) for kind in KINDS}
+    absent = {kind.collection: _tombstones(kind) for kind in KINDS}
     return {
         "$schema": DIALECT,
         "title": "Airflow resources for reconciler",
@@ -64,10 +65,11 @@ LIMIT = {
     "minimum": 0,
     "pattern": "^[0-9]+%?$",
     "errorMessage": "must be a number or a percentage, such as 5 or 20%",
-    "description": "A number or a percentage of each kind; 0 means none.",
+    "description": "Deletes of each kind: a number, or a percentage of what is owned; 0 means none.",
 }
 NAME = {
     "type": "string",
+    "description": "The name in output; a ledger is bound to it and to the target.",
     "pattern": "^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$",
     "errorMessage": "must be up to 100 letters, digits, '_', '.' and '-', a letter or digit first",
 }
@@ -86,57 +88,81 @@ def environment_schema() -> dict[str, Any]:
 
 def _place() -> dict[str, Any]:
     """Which Airflow it is, how to reach it, and what its manifests are."""
-    target_help = "mwaa://REGION/NAME, http(s)://HOST[:PORT][/PREFIX] or sandbox:FILE"
+    target_help = "Which Airflow: mwaa://REGION/NAME, http(s)://HOST[:PORT][/PREFIX] or sandbox:FILE."
     layers_help = "Folders of manifests, lower layers first; this folder is the top."
     return {
         "name": NAME,
         "target": {"type": "string", "description": target_help},
         "layers": {**GLOBS, "description": layers_help},
-        "parameters": {"type": "object", "description": "${name} in any string value of a manifest."},
+        "parameters": {"type": "object", "description": "What ${name} stands for in values of manifests."},
         "auth": _auth(),
     }
 
 
 def _auth() -> dict[str, Any]:
-    basic = _object({"username": STRING_OR_SECRET, "password": STRING_OR_SECRET})
-    ways = {"basic": {**basic, "required": ["username", "password"]}, "token": STRING_OR_SECRET}
-    return {**_object(ways), "minProperties": 1, "maxProperties": 1}
+    user = {**STRING_OR_SECRET, "description": "The name of the user."}
+    password = {**STRING_OR_SECRET, "description": "Its password; in git only as a reference to a secret."}
+    token = {**STRING_OR_SECRET, "description": "A bearer token; in git only as a reference to a secret."}
+    basic = {
+        **_object({"username": user, "password": password}),
+        "required": ["username", "password"],
+        "description": "A user's name and password; where Airflow wants a token, they are exchanged for one.",
+    }
+    help_text = "How to sign in at an http(s):// target: basic or token."
+    ways = _object({"basic": basic, "token": token})
+    return {**ways, "minProperties": 1, "maxProperties": 1, "description": help_text}
 
 
 def _policy() -> dict[str, Any]:
     """What is owned, guarded and allowed."""
     ruled = "Patterns of ids that git rules alone: undeclared ones are deleted."
-    allowed = "Patterns of references that may be used."
-    fingerprint = "kms:KEY, or a secret: compares secrets whose source tells no version."
-    adopt = "What is there before us: taken over where it matches, or always."
+    allowed = "Patterns of references that may be used; without this, all."
+    fingerprint = "Compares secrets whose source tells no version: kms:KEY, or a reference to a secret."
+    adopt = "Declared, there already and not owned yet: taken over where it matches (the default), or always."
     rate = "Requests a second; 10 by default on MWAA, whose quota it is."
     return {
-        "ledger": {"type": "string", "description": "file:PATH or s3://BUCKET/KEY: what is owned."},
+        "ledger": {
+            "type": "string",
+            "description": "Where to remember what is owned: file:PATH or s3://BUCKET/KEY.",
+        },
         "fingerprint_key": {**STRING_OR_SECRET, "description": fingerprint},
         "adopt": {"enum": ["matching", "always"], "description": adopt},
-        "authoritative": {**_object({kind.collection: GLOBS for kind in KINDS}), "description": ruled},
-        "limits": _object({"deletes": LIMIT}),
-        "secrets": _object({"allow": {**GLOBS, "description": allowed}}),
+        "authoritative": {**_object({kind.collection: _ruled(kind) for kind in KINDS}), "description": ruled},
+        "limits": {**_object({"deletes": LIMIT}), "description": "What one run may do at most."},
+        "secrets": {
+            **_object({"allow": {**GLOBS, "description": allowed}}),
+            "description": "Which secrets may be used.",
+        },
         "rate_limit": {"type": "number", "exclusiveMinimum": 0, "description": rate},
     }
+
+
+def _ruled(kind: Kind) -> dict[str, Any]:
+    return {**GLOBS, "description": f"Patterns of ids of {kind.collection}, such as etl_*."}
+
+
+def _tombstones(kind: Kind) -> dict[str, Any]:
+    help_text = f"Ids of {kind.collection} that are deleted wherever they are found."
+    return {**_nullable({"type": "array", "items": {"type": "string"}}), "description": help_text}
 
 
 def _section(kind: Kind, body: dict[str, Any]) -> dict[str, Any]:
     if kind.shorthand:
         body = {"if": {"type": "object"}, "then": body, "else": {"$ref": LEAF_REF}}
-    return {"type": ["object", "null"], "additionalProperties": body}
+    help_text = f"Airflow's {kind.collection}, each under its id."
+    return {"type": ["object", "null"], "additionalProperties": body, "description": help_text}
 
 
 def _resource(kind: Kind) -> dict[str, Any]:
     fields = {field.name: _field(field) for field in kind.fields}
     meta: dict[str, Any] = {
         "ignore": _nullable({"type": "array", "items": {"enum": list(kind.field_names)}}),
-        "protect": {"type": ["boolean", "null"], "description": "Refuses to delete it."},
+        "protect": {"type": ["boolean", "null"], "description": "Refuses to delete or replace it."},
         "secret_version": {"type": ["integer", "null"], "description": "Raise it to send the secrets again."},
     }
     meta["ignore"]["description"] = "Fields that are set on creation and then left to Airflow."
     if kind.shorthand:
-        help_text = "Whether the name, which looks secret, is one; false silences the warning."
+        help_text = "False where the name looks secret and the value is none: silences the warning."
         meta["sensitive"] = {"type": ["boolean", "null"], "description": help_text}
     schema = _object({**fields, **meta})
     return {**schema, "type": "object" if kind.shorthand else ["object", "null"]}

@@ -11,8 +11,10 @@ from pathlib import Path
 
 import boto3
 import pytest
-import yaml
 
+from reconciler.manifests.loader import load
+from reconciler.manifests.schema import SCHEMAS
+from reconciler.manifests.validation import validate
 from reconciler.sandbox.emulator import Emulator
 from tests.aws.support import REGION, aws_server
 from tests.docs.pages import PAGES, ROOT, Block, Command, blocks, script, transcript
@@ -107,7 +109,7 @@ def follow(block: Block, shell: Shell) -> Iterator[tuple[Command, str]]:
     if block.file:
         shell.write(block.file, block.text)
     elif block.language == "yaml":
-        yaml.safe_load(block.text)
+        check(block)
     elif block.language == "json":
         json.loads(block.text)
     elif block.language == "python":
@@ -119,6 +121,15 @@ def follow(block: Block, shell: Shell) -> Iterator[tuple[Command, str]]:
     elif block.language == "console":
         for command in transcript(block):
             yield command, typed(shell, command, may_fail=True)
+
+
+def check(block: Block) -> None:
+    """Holds YAML that is no file of the page against the schemas, where it is a file of ours at all."""
+    document, problems = load(block.text.encode(), f"line {block.line}")
+    assert not problems, problems
+    for name, make in SCHEMAS.items():
+        if document.keys() <= make()["properties"].keys():
+            assert validate(document, name)[1] == []
 
 
 def typed(shell: Shell, command: Command, *, may_fail: bool = False) -> str:

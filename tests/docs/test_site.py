@@ -9,6 +9,7 @@ from types import ModuleType
 
 import pytest
 
+from reconciler.kinds import KINDS
 from tests.docs.pages import PAGES, ROOT
 
 LINK = re.compile(r"(?<!`)\[[^]]*\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)")
@@ -25,6 +26,13 @@ def script_of(name: str) -> ModuleType:
 
 def test_the_page_of_commands_says_what_the_commands_say() -> None:
     assert (ROOT / "docs" / "commands.md").read_text() == script_of("commands").page(), "run make docs"
+
+
+def test_the_tables_of_fields_say_what_the_kinds_and_schemas_say() -> None:
+    written = (ROOT / "docs" / "manifests.md").read_text()
+
+    assert len(script_of("fields").TABLE.findall(written)) == 1 + len(KINDS)
+    assert written == script_of("fields").page(written), "run make docs"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=str)

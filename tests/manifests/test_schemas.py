@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,24 @@ def test_every_field_of_a_kind_is_in_the_schema_with_its_documentation(kind: Any
 
     assert set(kind.field_names) <= set(properties)
     assert all(properties[name]["description"] for name in properties)
+
+
+def described(part: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Every property that a schema has anywhere, with its description."""
+    if isinstance(part, dict):
+        properties = part.get("properties")
+        for name, inner in properties.items() if isinstance(properties, dict) else ():
+            yield (*path, name), inner.get("description", "")
+        for name, inner in part.items():
+            yield from described(inner, (*path, name))
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_editors_can_tell_what_every_property_means(name: str) -> None:
+    found = dict(described(schema(name)))
+
+    assert len(found) > 20
+    assert [path for path, text in found.items() if not text.endswith(".")] == []
 
 
 @pytest.mark.parametrize(
