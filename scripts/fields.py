@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from reconciler.kinds import KINDS, Field, Kind
+from reconciler.kinds import Field, Kind, kind_named
 from reconciler.manifests.schema import environment_schema, manifest_schema
 
 TABLE = re.compile(r"(<!-- fields: (?P<of>\w+) -->\n)[^<]*(<!-- end of fields -->\n)")
@@ -33,7 +33,7 @@ def table(of: str) -> str:
     """The table of a kind, or of ``environment``."""
     if of == "environment":
         return lines(("name", "type", "means"), environment())
-    return lines(("field", "type", "default", "means"), resource(next(one for one in KINDS if one.name == of)))
+    return lines(("field", "type", "default", "means"), resource(kind_named(of)))
 
 
 def lines(head: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> str:
