@@ -27,7 +27,8 @@ stdout, everything else to stderr.
 With several environments it is the gravest of theirs: interrupted, 4, 1, 3, 2, 0; and 4 where anything was
 written and anything failed.
 
-`eval "$(_RECONCILER_COMPLETE=bash_source reconciler)"` completes commands, options, kinds, formats and folders (`zsh_source`, `fish_source`).
+`eval "$(_RECONCILER_COMPLETE=bash_source reconciler)"` completes commands, options, kinds, formats and
+folders (`zsh_source`, `fish_source`).
 """
 
 

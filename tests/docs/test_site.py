@@ -10,8 +10,10 @@ from types import ModuleType
 import pytest
 
 from reconciler.kinds import KINDS
-from tests.docs.pages import PAGES, ROOT
+from tests.docs.pages import PAGES, ROOT, blocks
 
+QUOTED = re.compile(r"# ((?:reconciler|tests)/[\w./-]+)\n(.+)", re.DOTALL)
+"""A block that shows what stands in a file of this repository."""
 LINK = re.compile(r"(?<!`)\[[^]]*\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)")
 
 
@@ -33,6 +35,13 @@ def test_the_tables_of_fields_say_what_the_kinds_and_schemas_say() -> None:
 
     assert len(script_of("fields").TABLE.findall(written)) == 1 + len(KINDS)
     assert written == script_of("fields").page(written), "run make docs"
+
+
+def test_what_pages_quote_of_files_stands_there() -> None:
+    quotes = [found for page in PAGES for block in blocks(page) if (found := QUOTED.match(block.text))]
+
+    assert {found[1] for found in quotes} == {"reconciler/kinds/pool.py", "tests/contract/cases/pools.yaml"}
+    assert [found[1] for found in quotes if found[2] not in (ROOT / found[1]).read_text()] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=str)
