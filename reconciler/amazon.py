@@ -180,7 +180,7 @@ def refusal(error: "ClientError") -> Refusal:
     code = str(said.get("Code", ""))
     status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
     words = " ".join(str(said.get("Message") or code).split())
-    return Refusal(error.operation_name, code, status, words[:LONGEST])
+    return Refusal(error.operation_name, code, status, words[:LONGEST].rstrip("."))
 
 
 def failures() -> tuple[type[Exception], ...]:
@@ -206,6 +206,10 @@ def lacks_credentials(error: Exception) -> bool:
     )
 
 
+SIGN_IN = "sign in, set AWS_PROFILE, or name a profile in the address"
+REGION_OR_NETWORK = "check the region and the network"
+
+
 def explained(error: Exception, subject: str) -> str:
     """One sentence: what went wrong with ``subject`` when AWS was asked, and what to do."""
     from botocore import exceptions as aws  # noqa: PLC0415 - only where it is used
@@ -213,7 +217,7 @@ def explained(error: Exception, subject: str) -> str:
     if isinstance(error, aws.ClientError):
         return _refused(refusal(error), subject)
     if lacks_credentials(error):
-        return f"{subject}: no AWS credentials: {error}"
+        return f"{subject}: no AWS credentials: {str(error).rstrip('.')}; {SIGN_IN}"
     if isinstance(error, aws.NoRegionError):
         return f"{subject}: no AWS region is known; set AWS_REGION"
     if isinstance(error, aws.ParamValidationError):
@@ -223,7 +227,7 @@ def explained(error: Exception, subject: str) -> str:
     if isinstance(error, aws.ConnectionClosedError | aws.ResponseStreamingError | aws.IncompleteReadError):
         return f"{subject}: the connection broke off before the answer was complete"
     if isinstance(error, aws.HTTPClientError | aws.ConnectionError):
-        return f"{subject}: AWS cannot be reached: {why(error)}"
+        return f"{subject}: AWS cannot be reached: {why(error)}; {REGION_OR_NETWORK}"
     return f"{subject}: no usable answer of AWS ({type(error).__name__})"
 
 

@@ -130,7 +130,10 @@ def _with_secrets(planned: Planned) -> State:
     )
     missing = sorted({secret.ref for secret in sent if not secret.known})
     if missing:
-        raise SecretError(f"secrets to be sent are missing: {', '.join(missing)}; nothing was written")
+        raise SecretError(
+            f"secrets to be sent are missing: {', '.join(missing)}; nothing was written; "
+            "create them, or correct the references"
+        )
     return found
 
 

@@ -82,7 +82,7 @@ def folders(patterns: Iterable[str]) -> list[Path]:
     """The environment folders that arguments name; raises UsageError for what can name none."""
     found: list[Path] = []
     for pattern in patterns:
-        if "://" in pattern:
+        if "://" in pattern or pattern.startswith("sandbox:"):
             raise UsageError(
                 f"{pattern} is a target, and an environment is a folder: "
                 f"'reconciler init DIR --target {pattern}' writes one"
@@ -95,7 +95,10 @@ def folders(patterns: Iterable[str]) -> list[Path]:
         relative = str(Path(pattern).relative_to("/")) if Path(pattern).is_absolute() else pattern
         matches = sorted(path for path in root.glob(relative) if (path / "environment.yaml").is_file())
         if not matches:
-            raise UsageError(f"no environment matches {pattern}")
+            raise UsageError(
+                f"no environment matches {pattern}: no folder of that name has an environment.yaml; "
+                "correct the pattern, and mind that it is seen from the working directory"
+            )
         found += matches
     return list(dict.fromkeys(found))
 

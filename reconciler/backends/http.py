@@ -16,6 +16,7 @@ TIMEOUT = urllib3.Timeout(connect=5, read=30)
 """Seconds; Airflow 2 takes some for a page of large variables."""
 
 ROOTS = {2: ("/api/v1",), 3: ("/api/v2",), None: ("/api/v2", "/api/v1")}
+HOST_OR_SERVER = "check the target's host and port, and that the server runs"
 JSON = {"Accept": "application/json", "Content-Type": "application/json"}
 """Airflow 2 answers 400 to a DELETE that announces JSON and has no body."""
 
@@ -71,7 +72,9 @@ class HttpBackend:
         except urllib3.exceptions.ProtocolError:
             raise Unreachable(f"{self._target} broke off before its answer was complete") from None
         except urllib3.exceptions.HTTPError as error:
-            raise Unreachable(f"{self._target} cannot be reached: {why_unreachable(error)}") from None
+            raise Unreachable(
+                f"{self._target} cannot be reached: {why_unreachable(error)}; {HOST_OR_SERVER}"
+            ) from None
 
     def _credentials(self, path: str) -> dict[str, str]:
         if path.startswith("/api/v2") and not path.endswith("/version"):

@@ -112,7 +112,8 @@ def _check_account(session: Any, target: MwaaTarget) -> None:
         return
     account = amazon.client_in(session, "sts").get_caller_identity()["Account"]
     if account != target.account:
-        raise WrongAccount(f"the credentials belong to account {account}, {target} is in {target.account}")
+        belong = f"the credentials belong to account {account}, {target} is in {target.account}"
+        raise WrongAccount(f"{belong}; use those of that account, or correct account= in the target")
 
 
 def _client(session: Any, target: MwaaTarget) -> Any:
@@ -124,13 +125,13 @@ def _translated(error: Exception, target: str) -> AirflowError:
     if isinstance(error, aws.ClientError):
         return _service_error(error, target, quiet=False)
     if amazon.lacks_credentials(error):
-        return AccessDenied(f"no AWS credentials for {target}: {error}")
+        return AccessDenied(f"no AWS credentials for {target}: {str(error).rstrip('.')}; {amazon.SIGN_IN}")
     if isinstance(error, aws.ParamValidationError):
         return Rejected("boto3 refused the request before sending it", 400)
     if isinstance(error, aws.ReadTimeoutError):
         return Unreachable(f"{target} did not answer within {amazon.READ_TIMEOUT} s")
     if isinstance(error, aws.HTTPClientError | aws.ConnectionError):
-        return Unreachable(f"{target} cannot be reached: {amazon.why(error)}")
+        return Unreachable(f"{target} cannot be reached: {amazon.why(error)}; {amazon.REGION_OR_NETWORK}")
     if isinstance(error, UnicodeDecodeError | ResponseParserError):
         return BadAnswer(f"{target} answered with something else than JSON")
     return AirflowError(f"{target}: {type(error).__name__}")
@@ -145,7 +146,7 @@ def _service_error(error: aws.ClientError, target: str, *, quiet: bool) -> Airfl
     if refusal.throttled:
         return Throttled(f"{target} is throttled by AWS; lower rate_limit or try again later")
     if refusal.code == "ResourceNotFoundException" or refusal.status == 404:  # noqa: PLR2004 - HTTP's own
-        return EnvironmentNotFound(f"AWS knows no environment {target}: {said}")
+        return EnvironmentNotFound(f"AWS knows no environment {target}: {said}; {NAME_OR_REGION}")
     if refusal.status >= 500 or refusal.code in FAILURES:  # noqa: PLR2004 - HTTP's own
         return ServiceFailed(f"{target}: AWS answered {refusal.code}")
     told = "" if quiet else f": {said}"
@@ -155,6 +156,7 @@ def _service_error(error: aws.ClientError, target: str, *, quiet: bool) -> Airfl
 FAILURES = frozenset({"InternalServerException", "RestApiServerException"})
 """Errors of a server, whatever their HTTP status: the model gives the second one 400."""
 
+NAME_OR_REGION = "check its name, region and account"
 IAM_HINT = (
     "check the credentials and that their policy allows airflow:InvokeRestApi on "
     "arn:aws:airflow:REGION:ACCOUNT:role/ENVIRONMENT/Op (the Airflow role, not the environment)"

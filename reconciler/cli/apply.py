@@ -102,7 +102,7 @@ def _saved_plans(file: str, selection: Selection, allowed: Allowed, *, resend: b
         return permits(Path(file).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is no text"
-        raise UsageError(f"{file} cannot be read: {reason}") from None
+        raise UsageError(f"{file} cannot be read: {reason}; plan --out FILE saves a plan") from None
 
 
 def _tell_new_errors(before: Sequence[Result[Any]], after: Sequence[Result[Any]], terminal: Terminal) -> None:

@@ -1,6 +1,7 @@
 """``reconciler ledger show|rebind|unlock``."""
 
 import json
+from dataclasses import replace
 
 import click
 
@@ -30,6 +31,8 @@ def show(*, terminal: Terminal, environment: str, format_: str) -> int:
     """Show what the ledger owns and who holds its lease; nothing is asked of Airflow."""
     loaded = _loaded(environment, terminal)
     kept = _kept(loaded)
+    if kept.version is None:
+        kept = replace(kept, ledger=replace(kept.ledger, binding=keeper.binding_of(loaded)))
     if format_ == "json":
         shown = {name: value for name, value in document(kept.ledger).items() if name != "salt"}
         terminal.output.result(json.dumps(shown, indent=2) + "\n")

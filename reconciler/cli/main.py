@@ -109,7 +109,8 @@ def run(arguments: list[str]) -> int:
     except BrokenPipeError:
         return 1
     except OSError as error:
-        return _told(f"error: {error.strerror or type(error).__name__}", 1)
+        place = f"{error.filename}: " if error.filename else ""
+        return _told(f"error: {place}{error.strerror or type(error).__name__}", 1)
     except Exception as error:  # noqa: BLE001 - the last door: people get a sentence, not a traceback
         return _unexpected(error, shown="--traceback" in arguments)
     return code if isinstance(code, int) else 0

@@ -131,17 +131,13 @@ class Output:
     def result(self, text: str) -> None:
         """Results go to stdout; their values have been scrubbed."""
         self.wipe()
-        sys.stdout.write(self._shown(neutral(text), sys.stdout))
-        sys.stdout.flush()
+        _written(self._shown(neutral(text), sys.stdout))
 
     def commands(self, text: str) -> None:
         """The same where lines are commands to a CI that a renderer has made; no other line is one."""
         self.wipe()
         lines = text.splitlines(keepends=True)
-        sys.stdout.write(
-            "".join(visible(line) if ANNOTATION.match(line) else neutral(line) for line in lines)
-        )
-        sys.stdout.flush()
+        _written("".join(visible(line) if ANNOTATION.match(line) else neutral(line) for line in lines))
 
     def note(self, text: str, level: str = "info") -> None:
         """Everything else goes to stderr; among JSON logs it is an event like the others."""
@@ -173,6 +169,16 @@ class Output:
 
     def _shown(self, text: str, stream: TextIO) -> str:
         return coloured(text) if self._colour and stream.isatty() else text
+
+
+def _written(text: str) -> None:
+    """Writes to stdout, whose errors do not say that it is they that failed."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except OSError as error:
+        error.filename = "stdout"
+        raise
 
 
 def _aside(text: str) -> None:

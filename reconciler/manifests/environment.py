@@ -154,9 +154,7 @@ def _environment_document(folder: Path, problems: list[Problem]) -> PlacedDict:
     file = folder / ENVIRONMENT_FILE
     start = start_of(file)
     if not is_file(file):
-        lacks = "it has no environment.yaml" if is_folder(folder) else "there is no such folder"
-        what = f"{shown(folder)} is no environment: {lacks}"
-        raise ManifestError([Problem(start, what, "name a folder that has one")])
+        raise ManifestError([_no_environment(folder)])
     document = read_document(file, problems)
     if document is None:
         problems.append(Problem(start, "the file is empty", "write at least name and target"))
@@ -165,6 +163,16 @@ def _environment_document(folder: Path, problems: list[Problem]) -> PlacedDict:
     sound, wrong = validate(document, "environment")
     problems += wrong
     return sound
+
+
+def _no_environment(folder: Path) -> Problem:
+    place = shown(folder)
+    if is_file(folder):
+        lacks, fix = "it is a file", "name the folder of an environment.yaml"
+    else:
+        lacks = "it has no environment.yaml" if is_folder(folder) else "there is no such folder"
+        fix = "name a folder that has one, or write one with reconciler init"
+    return Problem(start_of(folder / ENVIRONMENT_FILE), f"{place} is no environment: {lacks}", fix)
 
 
 def _strings(document: PlacedDict, name: str) -> list[str] | None:

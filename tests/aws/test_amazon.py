@@ -119,11 +119,11 @@ EXPLAINED: dict[str, tuple[Exception, str]] = {
     ),
     "no credentials": (
         aws_errors.NoCredentialsError(),
-        "it: no AWS credentials: Unable to locate credentials",
+        f"it: no AWS credentials: Unable to locate credentials; {amazon.SIGN_IN}",
     ),
     "signed out": (
         aws_errors.UnauthorizedSSOTokenError(),
-        f"it: no AWS credentials: {aws_errors.UnauthorizedSSOTokenError.fmt}",
+        f"it: no AWS credentials: {aws_errors.UnauthorizedSSOTokenError.fmt.rstrip('.')}; {amazon.SIGN_IN}",
     ),
     "no region": (aws_errors.NoRegionError(), "it: no AWS region is known; set AWS_REGION"),
     "no such name": (
@@ -137,7 +137,7 @@ EXPLAINED: dict[str, tuple[Exception, str]] = {
     ),
     "no route": (
         aws_errors.EndpointConnectionError(endpoint_url="http://h", error=OSError(1, "No route")),
-        "it: AWS cannot be reached: No route",
+        f"it: AWS cannot be reached: No route; {amazon.REGION_OR_NETWORK}",
     ),
     "garbage": (ResponseParserError("CANARY"), "it: no usable answer of AWS (ResponseParserError)"),
 }

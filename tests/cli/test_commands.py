@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from reconciler.backends.http import HOST_OR_SERVER
 from reconciler.cli.options import FORMATS
 from reconciler.cli.schema import schema_file
 from tests.cli.conftest import Airflow, Run, Write
@@ -195,7 +196,7 @@ def test_an_environment_that_fails_keeps_its_place_in_text_too(cli: Run, environ
     environment("one", variables={"a": "1"})
     environment("two", settings={"target": "http://127.0.0.1:1"})
     ran = cli("plan", "one", "two", "--format", "text", "--format", "text=plan.txt")
-    block = "two  error\n\n  http://127.0.0.1:1 cannot be reached: Connection refused\n"
+    block = f"two  error\n\n  http://127.0.0.1:1 cannot be reached: Connection refused; {HOST_OR_SERVER}\n"
     assert ran.out.endswith(f"{block}\n2 environments: 1 with changes, 1 failed (two).\n")
     assert Path("plan.txt").read_text() == ran.out
 
@@ -346,7 +347,7 @@ def test_an_environment_that_fails_keeps_its_place(cli: Run, environment: Write)
     assert [entry["name"] for entry in entries] == ["one", "two", "three"]
     assert entries[1]["error"] == {
         "type": "Unreachable",
-        "message": "http://127.0.0.1:1 cannot be reached: Connection refused",
+        "message": f"http://127.0.0.1:1 cannot be reached: Connection refused; {HOST_OR_SERVER}",
     }
     PLAN_SCHEMA.validate(json.loads(ran.out))
 
@@ -562,3 +563,23 @@ def test_schema_prints_a_schema(cli: Run, name: str) -> None:
     ran = cli("schema", name)
     assert ran.code == 0
     Draft202012Validator.check_schema(json.loads(ran.out))
+
+
+@pytest.mark.parametrize(
+    ("named", "told"),
+    [
+        ("fist", "there is no such folder; name a folder that has one, or write one with reconciler init"),
+        ("first/variables.yaml", "it is a file; name the folder of an environment.yaml"),
+        ("sandbox:airflow.json", "'reconciler init DIR --target sandbox:airflow.json' writes one"),
+        ("mwaa://eu-west-1/prod", "'reconciler init DIR --target mwaa://eu-west-1/prod' writes one"),
+        ("nothing/*", "no folder of that name has an environment.yaml; correct the pattern"),
+    ],
+)
+def test_whoever_names_no_environment_is_told_what_to_name(
+    cli: Run, environment: Write, named: str, told: str
+) -> None:
+    environment("first", variables={"a": "1"})
+    Path("first/variables.yaml").write_text("")
+    ran = cli("plan", named)
+    assert (ran.code, ran.out) == (1, "")
+    assert told in ran.err

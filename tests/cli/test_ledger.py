@@ -70,7 +70,7 @@ def test_show_of_a_ledger_that_is_not_there_yet_owns_nothing(cli: Run, owned: Wr
     owned(variables={"a": "1"})
     ran = cli("ledger", "show", "dev")
     assert ran.code == 0
-    assert ran.out.endswith("serial 0\n\nOwned: nothing.\n")
+    assert ran.out == "dev  sandbox:sandbox.json · ledger dev/ledger.json · serial 0\n\nOwned: nothing.\n"
     assert not LEDGER.exists()
 
 

@@ -338,11 +338,14 @@ def test_a_file_that_is_no_plan_is_an_error(cli: Run, owned: Write, text: str) -
 def test_a_file_that_cannot_be_read_is_an_error(cli: Run, owned: Write) -> None:
     owned(variables={"a": "1"})
     assert cli("apply", "dev", "--plan", "nowhere.json").err == (
-        "error: nowhere.json cannot be read: No such file or directory\n"
+        "error: nowhere.json cannot be read: No such file or directory; plan --out FILE saves a plan\n"
     )
     Path(PLAN).write_bytes(b"\xff\xfe")
     ran = cli("apply", "dev", "--plan", PLAN)
-    assert (ran.code, ran.err) == (1, "error: plan.json cannot be read: it is no text\n")
+    assert (ran.code, ran.err) == (
+        1,
+        "error: plan.json cannot be read: it is no text; plan --out FILE saves a plan\n",
+    )
 
 
 def test_reports_and_drift_are_no_plans(cli: Run, owned: Write) -> None:

@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
+from reconciler import amazon
 from reconciler.airflow import ATTEMPTS_TO_LIST
+from reconciler.backends.http import HOST_OR_SERVER
 from reconciler.kinds import KINDS
 from reconciler.retry import TRIES
 from tests.e2e.broken import Raw, answering, said
@@ -121,7 +123,7 @@ def test_an_unreachable_server_is_one_sentence(tool: Tool) -> None:
     tool.configure(url)
     ran = tool("plan")
     assert ran.code == 1
-    assert ran.err == f"error: env: {url} cannot be reached: Connection refused\n"
+    assert ran.err == f"error: env: {url} cannot be reached: Connection refused; {HOST_OR_SERVER}\n"
 
 
 def test_an_unknown_host_is_one_sentence(tool: Tool) -> None:
@@ -176,7 +178,7 @@ SERVICE_ANSWERS = {
     ),
     "no such environment": (
         service_error("ResourceNotFoundException", 404, message="Environment not found"),
-        f"AWS knows no environment {TARGET}: Environment not found",
+        f"AWS knows no environment {TARGET}: Environment not found; check its name, region and account",
     ),
     "throttled": (
         service_error("ThrottlingException", 429, message="Rate exceeded"),
@@ -262,7 +264,9 @@ def test_an_unreachable_service_is_one_sentence(tool: Tool) -> None:
     tool.configure(f"{TARGET}?endpoint_url=http://127.0.0.1:{port}")
     ran = tool("plan")
     assert ran.code == 1
-    assert ran.err == f"error: env: {TARGET} cannot be reached: Connection refused\n"
+    assert (
+        ran.err == f"error: env: {TARGET} cannot be reached: Connection refused; {amazon.REGION_OR_NETWORK}\n"
+    )
 
 
 def test_missing_aws_credentials_are_one_sentence(tool: Tool, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -272,7 +276,10 @@ def test_missing_aws_credentials_are_one_sentence(tool: Tool, monkeypatch: pytes
         tool.configure(f"{TARGET}?endpoint_url={url}")
         ran = tool("plan")
     assert ran.code == 1
-    assert ran.err == f"error: env: no AWS credentials for {TARGET}: Unable to locate credentials\n"
+    assert (
+        ran.err
+        == f"error: env: no AWS credentials for {TARGET}: Unable to locate credentials; {amazon.SIGN_IN}\n"
+    )
 
 
 def test_an_unknown_profile_is_one_sentence(tool: Tool) -> None:
@@ -307,7 +314,8 @@ def test_credentials_of_another_account_are_refused_before_any_call(
         tool.configure(f"{TARGET}?account=999999999999&endpoint_url={url}")
         ran = tool(command)
     assert ran.code == 3
-    assert ran.err == f"error: env: the credentials belong to account {sts}, {TARGET} is in 999999999999\n"
+    told = f"the credentials belong to account {sts}, {TARGET} is in 999999999999"
+    assert ran.err == f"error: env: {told}; use those of that account, or correct account= in the target\n"
     assert asked == []
 
 

@@ -81,7 +81,7 @@ def test_a_result_that_finds_no_room_on_stdout_is_an_error(world: World) -> None
 
     ran = shell(world, 'exec "$@" >/dev/full', "plan")
 
-    assert (ran.code, ran.err) == (1, "error: No space left on device\n")
+    assert (ran.code, ran.err) == (1, "error: stdout: No space left on device\n")
 
 
 @pytest.mark.parametrize("where", ["device", "file", "folder", "stdout"])

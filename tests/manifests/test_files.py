@@ -9,6 +9,8 @@ POOL = "pools: {p: {slots: 1}}\n"
 LINK_OUT = "this link leads out of its folder; put the file itself here, or its folder under 'layers'"
 LINK_TO_FOLDER = "this link to a folder is not followed; name the folder under 'layers' in environment.yaml"
 
+OR_WRITE_ONE = "name a folder that has one, or write one with reconciler init"
+
 
 @pytest.fixture(autouse=True)
 def _inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,14 +101,14 @@ def test_a_folder_without_environment_yaml_is_told() -> None:
 
     (problem,) = problems_of(Path("dev"))
 
-    assert problem.endswith(": dev is no environment: it has no environment.yaml; name a folder that has one")
+    assert problem.endswith(f": dev is no environment: it has no environment.yaml; {OR_WRITE_ONE}")
 
 
 @pytest.mark.parametrize("name", ["x" * 5000, "a\0b"])
 def test_a_folder_that_cannot_exist_is_told_like_one_that_does_not(name: str) -> None:
     (problem,) = problems_of(Path(name))
 
-    assert problem.endswith("is no environment: there is no such folder; name a folder that has one")
+    assert problem.endswith(f"is no environment: there is no such folder; {OR_WRITE_ONE}")
 
 
 @pytest.mark.parametrize("name", ["x" * 5000, "a\\0b"])
