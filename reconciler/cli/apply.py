@@ -124,8 +124,11 @@ def _confirm(plans: Sequence[Plan], terminal: Terminal) -> None:
     terminal.output.wipe()
     try:
         confirmed = click.confirm(neutral(question(plans)), err=True)
-    except click.Abort:
-        confirmed = False
+    except click.Abort as abort:
+        click.echo(err=True)
+        if isinstance(abort.__context__, KeyboardInterrupt):
+            raise
+        confirmed = False  # at the end of what was typed
     if not confirmed:
         raise ReconcilerError("not confirmed; nothing was written")
 

@@ -65,6 +65,16 @@ def test_whoever_says_no_changes_nothing(at_terminal: Place) -> None:
     assert not (at_terminal.folder / "prod" / "ledger.json").exists()
 
 
+def test_ctrl_c_at_the_question_is_an_interrupt(at_terminal: Place) -> None:
+    at_terminal.declare(**LIVING)
+    session = at_terminal("apply", "prod")
+    session.expect("[y/N]: ")
+    session.say("\x03")
+    assert session.end() == 130
+    assert session.screen[-1] == "interrupted; nothing was written"
+    assert not (at_terminal.folder / "prod" / "ledger.json").exists()
+
+
 def test_what_goes_to_a_file_is_whole_and_has_no_colours(at_terminal: Place) -> None:
     at_terminal.declare(variables={f"v{number}": number for number in range(30)})
     session = at_terminal("plan", "prod", "--format", "text=plan.txt", "--format", "json=plan.json")
