@@ -131,7 +131,7 @@ def _translated(error: Exception, target: str) -> AirflowError:
     if isinstance(error, aws.ReadTimeoutError):
         return Unreachable(f"{target} did not answer within {amazon.READ_TIMEOUT} s")
     if isinstance(error, aws.HTTPClientError | aws.ConnectionError):
-        return Unreachable(f"{target} cannot be reached: {amazon.why(error)}; {amazon.REGION_OR_NETWORK}")
+        return Unreachable(f"{target} cannot be reached: {amazon.why(error)}; {VPC}")
     if isinstance(error, UnicodeDecodeError | ResponseParserError):
         return BadAnswer(f"{target} answered with something else than JSON")
     return AirflowError(f"{target}: {type(error).__name__}")
@@ -156,6 +156,7 @@ def _service_error(error: aws.ClientError, target: str, *, quiet: bool) -> Airfl
 FAILURES = frozenset({"InternalServerException", "RestApiServerException"})
 """Errors of a server, whatever their HTTP status: the model gives the second one 400."""
 
+VPC = f"{amazon.REGION_OR_NETWORK}: a private web server answers inside its VPC alone"
 NAME_OR_REGION = "check its name, region and account"
 IAM_HINT = (
     "check the credentials and that their policy allows airflow:InvokeRestApi on "

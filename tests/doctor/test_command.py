@@ -215,7 +215,7 @@ def test_a_server_that_is_not_there_is_the_one_failure(tmp_path: Path) -> None:
 
     assert found.failed == {"version"}
     assert "cannot be reached: Connection refused" in found["version"].seen
-    assert "check the address and the network" in found["version"].advice
+    assert "check the target's host and port" in found["version"].advice
     assert found["write pools"].seen == "Airflow has to answer first"
 
 

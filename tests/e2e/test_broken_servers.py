@@ -12,6 +12,7 @@ import pytest
 from reconciler import amazon
 from reconciler.airflow import ATTEMPTS_TO_LIST
 from reconciler.backends.http import HOST_OR_SERVER
+from reconciler.backends.mwaa import VPC
 from reconciler.kinds import KINDS
 from reconciler.retry import TRIES
 from tests.e2e.broken import Raw, answering, said
@@ -264,9 +265,7 @@ def test_an_unreachable_service_is_one_sentence(tool: Tool) -> None:
     tool.configure(f"{TARGET}?endpoint_url=http://127.0.0.1:{port}")
     ran = tool("plan")
     assert ran.code == 1
-    assert (
-        ran.err == f"error: env: {TARGET} cannot be reached: Connection refused; {amazon.REGION_OR_NETWORK}\n"
-    )
+    assert ran.err == f"error: env: {TARGET} cannot be reached: Connection refused; {VPC}\n"
 
 
 def test_missing_aws_credentials_are_one_sentence(tool: Tool, monkeypatch: pytest.MonkeyPatch) -> None:
