@@ -12,8 +12,8 @@ except ImportError:  # not on Windows: there two processes may lose each other's
     fcntl = None  # type: ignore[assignment]
 
 
-def replace_whole(path: Path, content: bytes) -> None:
-    """Put a file of mode 0600 in the place of whatever is there; what fails leaves nothing behind.
+def replace_whole(path: Path, content: bytes, mode: int | None = None) -> None:
+    """Put a file of mode 0600, or ``mode``, in the place of whatever is there; what fails leaves nothing.
 
     Raises OSError.
     """
@@ -23,6 +23,8 @@ def replace_whole(path: Path, content: bytes) -> None:
             stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
+        if mode is not None:
+            Path(temporary).chmod(mode)
         Path(temporary).replace(path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)

@@ -16,7 +16,9 @@ from reconciler.kinds import BY_NAME, KINDS
 from reconciler.manifests import rules
 from reconciler.manifests.acceptance import holds_reference
 from reconciler.manifests.files import (
+    AS_THEY_ARE,
     ENVIRONMENT_FILE,
+    Instead,
     is_file,
     is_folder,
     read_document,
@@ -76,16 +78,17 @@ def _without_collector() -> Iterator[None]:
 
 
 @_without_collector()
-def load_environment(folder: Path, schemes: Collection[str]) -> Environment:
+def load_environment(folder: Path, schemes: Collection[str], instead: Instead = AS_THEY_ARE) -> Environment:
     """Reads, merges and checks one environment folder, offline.
 
-    ``schemes`` are the sources of secrets there are. Raises ManifestError with every problem at once.
+    ``schemes`` are the sources of secrets there are, ``instead`` what some of its own manifests are taken
+    to hold. Raises ManifestError with every problem at once.
     """
     problems: list[Problem] = []
-    document = _environment_document(folder, problems)
+    document = environment_document(folder, problems)
     target = _target(document, folder, problems)
     problems += _check_ledger(document, folder, target)
-    layers = read_layers(document, folder, problems)
+    layers = read_layers(document, folder, problems, instead)
     merged = merge_layers(layers)
     allow = _strings(parts(document, "secrets"), "allow")
     notable = rules.notable(merged)
@@ -149,7 +152,7 @@ def _limit(value: int | str | None) -> Limit:
     return Limit(int(text.removesuffix("%")), percent=text.endswith("%"))
 
 
-def _environment_document(folder: Path, problems: list[Problem]) -> PlacedDict:
+def environment_document(folder: Path, problems: list[Problem]) -> PlacedDict:
     """``environment.yaml`` as far as it is sound. Raises ManifestError where there is none."""
     file = folder / ENVIRONMENT_FILE
     start = start_of(file)

@@ -2,8 +2,9 @@
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from reconciler.errors import Origin, Problem
@@ -11,6 +12,10 @@ from reconciler.manifests.loader import LONGEST_FILE, load
 from reconciler.manifests.placed import BROKEN, PlacedDict
 
 ENVIRONMENT_FILE = "environment.yaml"
+
+Instead = Mapping[Path, bytes]
+"""What files are to be read as, whatever stands in them, so that an edit is tried before it is written."""
+AS_THEY_ARE: Instead = MappingProxyType({})
 
 
 def shown(path: Path) -> str:
@@ -41,12 +46,11 @@ def is_file(path: Path) -> bool:
         return False
 
 
-def read_document(file: Path, problems: list[Problem]) -> Any:
+def read_document(file: Path, problems: list[Problem], instead: Instead = AS_THEY_ARE) -> Any:
     """The mapping that a file holds, ``None`` if it is empty, BROKEN if it cannot be read."""
     start = start_of(file)
     try:
-        with file.open("rb") as stream:
-            data = stream.read(LONGEST_FILE + 1)
+        data = instead[file] if file in instead else _bytes_of(file)
     except OSError as error:
         problems.append(_unreadable(file, error))
         return BROKEN
@@ -56,6 +60,12 @@ def read_document(file: Path, problems: list[Problem]) -> Any:
         return document
     problems.append(Problem(start, "the file must hold a mapping", "start with a name and a colon"))
     return BROKEN
+
+
+def _bytes_of(file: Path) -> bytes:
+    """What is in a file, as far as it is read. Raises OSError."""
+    with file.open("rb") as stream:
+        return stream.read(LONGEST_FILE + 1)
 
 
 def _unreadable(path: Path, error: OSError) -> Problem:

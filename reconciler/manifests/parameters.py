@@ -122,3 +122,16 @@ def _unknown(name: str, values: PlacedDict) -> tuple[str, str]:
     known = f"known are {', '.join(sorted(values))}" if values else "there are none"
     fix = f"define it under 'parameters' in environment.yaml ({known}), or write $${{ for a literal ${{"
     return f"unknown parameter '{name if name.isprintable() else '…'}'", fix
+
+
+def parameters_in(value: Any) -> tuple[str, ...]:
+    """The names of the parameters that stand anywhere in a value which has not been expanded, sorted."""
+    return tuple(sorted(set(_named(value))))
+
+
+def _named(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield from (match[1] for match in REFERENCE.finditer(value) if match[1] is not None)
+    elif isinstance(value, dict | list):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _named(item)
