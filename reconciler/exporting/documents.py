@@ -56,7 +56,7 @@ def _documents(kind: Kind, found: list[Exported], split: bool, major: int) -> It
 
 
 def _document(path: str, kind: Kind, found: list[Exported], major: int) -> Document:
-    section = {one.key.id: _short(kind, _literal(one.body)) for one in found if one.body is not None}
+    section = {one.key.id: shortened(kind, literal(one.body)) for one in found if one.body is not None}
     hidden = (PASSWORDS,) if kind.name == "connection" and major == 2 and section else ()  # noqa: PLR2004
     todos = (*hidden, *(todo for one in found for todo in one.todos))
     return Document(path, {kind.collection: section}, todos)
@@ -68,20 +68,20 @@ def left_out(found: Iterable[Exported]) -> tuple[Todo, ...]:
     return tuple(todo for one in ordered for todo in one.todos)
 
 
-def _short(kind: Kind, body: Body) -> Any:
+def shortened(kind: Kind, body: Body) -> Any:
     """The short form of a variable that is nothing but its value."""
     value = body.get(kind.shorthand) if kind.shorthand else None
     is_short = body.keys() == {kind.shorthand} and isinstance(value, str | int | float | list)
     return value if is_short else body
 
 
-def _literal(value: Any) -> Any:
+def literal(value: Any) -> Any:
     """A value in which no text is taken for a parameter."""
     if isinstance(value, str):
         return value.replace("${", "$${")
     if isinstance(value, Mapping):
-        return {name: _literal(item) for name, item in value.items()}
-    return [_literal(item) for item in value] if isinstance(value, list) else value
+        return {name: literal(item) for name, item in value.items()}
+    return [literal(item) for item in value] if isinstance(value, list) else value
 
 
 def _file_name(key: Key) -> str:

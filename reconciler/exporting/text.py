@@ -20,6 +20,40 @@ def dump(document: Mapping[str, Any]) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
+def block(value: Any, pad: str) -> list[str]:
+    """The lines of a mapping or a list that holds something, all of them after ``pad``."""
+    return [*_block(value, pad)]
+
+
+def entry(name: str, value: Any, pad: str) -> list[str]:
+    """The lines of one member of a mapping."""
+    return [*_item(f"{pad}{_text(name)}:", value, pad)]
+
+
+def item(value: Any, pad: str) -> list[str]:
+    """The lines of one item of a list."""
+    return [*_entry(value, pad)]
+
+
+def verbatim(text: str, pad: str) -> list[str] | None:
+    """The lines of a text as a literal block, its mark the first; ``None`` where it cannot be one."""
+    return [*_item("", text, pad)] if _is_verbatim(text) else None
+
+
+def flow(value: Any) -> str:
+    """A value on one line, whatever it holds; it can stand in a flow collection too."""
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(flow_entry(name, item) for name, item in value.items())}}}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(flow, value))}]"
+    return double_quoted(value) if isinstance(value, str) and "," in value else _scalar(value)
+
+
+def flow_entry(name: str, value: Any) -> str:
+    """One member of a mapping in flow style."""
+    return f"{flow(name)}: {flow(value)}"
+
+
 def visible(text: str) -> str:
     """``text`` with all that cannot be seen spelled as YAML's escapes, so that it is one line."""
     return text if text.isprintable() else "".join(map(_visible, text))
@@ -81,7 +115,7 @@ def _scalar(value: Any) -> str:
     if isinstance(value, str):
         return _text(value)
     if isinstance(value, Secret):
-        return f"{{$secret: {_quoted(value.ref)}}}"
+        return f"{{$secret: {double_quoted(value.ref)}}}"
     if isinstance(value, bool | None):
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, float):
@@ -98,10 +132,11 @@ def _float(number: float) -> str:
 
 
 def _text(text: str) -> str:
-    return text if PLAIN.match(text) and text.casefold() not in WORDS else _quoted(text)
+    return text if PLAIN.match(text) and text.casefold() not in WORDS else double_quoted(text)
 
 
-def _quoted(text: str) -> str:
+def double_quoted(text: str) -> str:
+    """A text in double quotes."""
     if text.isprintable() and '"' not in text and "\\" not in text:
         return f'"{text}"'
     return f'"{"".join(ESCAPES.get(character) or _visible(character) for character in text)}"'
