@@ -5,11 +5,12 @@ import click
 from reconciler.attribution import attributed
 from reconciler.cli import options
 from reconciler.cli.delivery import DRIFT, Delivery, Formats, check_places, codes
+from reconciler.cli.interrupts import Interrupt
 from reconciler.cli.notifying import notifying
 from reconciler.cli.planning import Wish, airflow_of_plan, plan_all
 from reconciler.cli.terminal import Terminal, talking
 from reconciler.engine import Planned
-from reconciler.fleet import each, gravest
+from reconciler.fleet import Result, each, gravest, then
 from reconciler.plan import Plan
 from reconciler.selection import Selection
 
@@ -17,6 +18,9 @@ DRIFTED = 2
 
 
 @click.command
+@click.option(
+    "--write", is_flag=True, help="Accept it: write what lives into the environment's own manifests."
+)
 @options.reading
 @click.option(
     "--notify",
@@ -43,8 +47,9 @@ def drift(  # noqa: PLR0913 - one parameter for each option
     changed_since: str | None,
     destinations: tuple[str, ...],
     notify_state: str | None,
+    write: bool,
 ) -> int:
-    """Show what changed behind git's back; exit 2 when something did."""
+    """Show what changed behind git's back; exit 2 when something did, written or not."""
     check_places(formats)
     telling = notifying(destinations, notify_state, terminal)
     at_once = parallel or options.AT_ONCE
@@ -55,7 +60,22 @@ def drift(  # noqa: PLR0913 - one parameter for each option
     if telling is not None:
         telling.tell(results)
     drifted = [DRIFTED for result in results if result.value and result.value.changes]
-    return gravest([*codes(results), *drifted], wrote=False)
+    written = _written(planned, terminal) if write else []
+    return gravest([*codes(results), *drifted, *written], wrote=False)
+
+
+def _written(planned: list[Result[Planned]], terminal: Terminal) -> list[int]:
+    """Every environment's drift in its files; gives the exit codes of what went wrong."""
+    from reconciler.cli.accepting import accept  # noqa: PLC0415 - what is only looked at needs none of it
+
+    interrupt = Interrupt()
+    results = [
+        then(one, lambda value: accept(value, terminal, interrupt))
+        for one in planned
+        if one.value is not None
+    ]
+    terminal.errors(results)
+    return [*codes(results), *([interrupt.exit_code] if interrupt.exit_code else [])]
 
 
 def _attributed(planned: Planned, terminal: Terminal) -> Plan:

@@ -70,8 +70,7 @@ class Folder:
         """A link might lead elsewhere; the files themselves are replaced, not what they link to."""
         root = self.path.resolve()
         for name in sorted(names):
-            if (root / name).parent.resolve() != (root / name).parent:
-                raise UsageError(f"{name} would be written outside of {self.path}; remove the link")
+            check_inside(self.path, name)
             if (root / name).is_dir():
                 raise UsageError(f"{self.path / name} is a folder; remove it")
 
@@ -88,6 +87,13 @@ class Folder:
             except ManifestError as error:
                 told = str(error).replace(str(trial), str(self.path))
                 raise UsageError(f"nothing was written, for it could not be read back:\n{told}") from None
+
+
+def check_inside(folder: Path, name: str) -> None:
+    """Raises UsageError where the file's own folder is elsewhere, by a link."""
+    file = folder.resolve() / name
+    if file.parent.resolve() != file.parent:
+        raise UsageError(f"{name} would be written outside of {folder}; remove the link")
 
 
 def _not_read(folder: str, names: list[str]) -> set[str]:

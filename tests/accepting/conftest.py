@@ -1,0 +1,3 @@
+from tests.cli.conftest import cli, folder
+
+__all__ = ["cli", "folder"]
