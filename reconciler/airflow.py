@@ -174,6 +174,10 @@ class Airflow:
         """The answer to a request for something that must be there; a 404 raises Rejected."""
         return _there(request, self.session.send(request, key, fields))
 
+    def expect_read(self, request: Request, key: Key) -> Response:
+        """The same for a read, tried again as long as that makes sense."""
+        return _there(request, self.session.ask(request, key))
+
 
 def _there(request: Request, answer: Response) -> Response:
     if answer.status == HTTP_NOT_FOUND:

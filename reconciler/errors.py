@@ -10,8 +10,10 @@ ReconcilerError                 1   usage, files, credentials, server
 │   ├── EnvironmentNotFound     1   no environment of that name
 │   ├── Throttled               1   429: not executed
 │   ├── Rejected                1   any other 4xx
+│   ├── NotThere             1   what a call is about is not there
 │   ├── Overtaken               1   somebody changed the resource since the plan was made
 │   ├── NotApplied              1   the answer is 2xx and shows something else than was sent
+│   ├── Undecided            1   a run or an event that was sent: whether it is there is unknown
 │   ├── ServerFailed            1   5xx: whether the call was executed is unknown
 │   │   └── ServiceFailed       1   what stands before Airflow failed, or gave up an answer
 │   └── BadAnswer               1   not JSON, cut short, not the documented shape
@@ -108,12 +110,22 @@ class Rejected(AirflowError):
         super().__init__(message)
 
 
+class NotThere(AirflowError):
+    """What a call is about is not there, and the call was not executed."""
+
+
 class Overtaken(AirflowError):
     """Somebody changed the resource since the plan was made; nothing was sent."""
 
 
 class NotApplied(AirflowError):
     """The answer is 2xx and shows something else than was sent."""
+
+    executed = None
+
+
+class Undecided(AirflowError):
+    """A run or an event was sent, and whether it is there is unknown; it must not be sent again unseen."""
 
     executed = None
 

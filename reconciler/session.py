@@ -192,7 +192,7 @@ def judged(request: Request, response: Response) -> Response:
     if status == HTTP_UNAUTHORISED:
         raise AccessDenied(f"{what} answered 401{said}; check the credentials")
     if status == HTTP_FORBIDDEN:
-        raise AccessDenied(f"{what} answered 403{said}; {FORBIDDEN_HINT}")
+        raise AccessDenied(f"{what} answered 403{said}; {_forbidden_hint(request)}")
     if status == HTTP_TOO_MANY:
         raise Throttled(f"{what} answered 429{said}; lower rate_limit or try again later")
     if status >= HTTP_SERVER_ERROR:
@@ -201,10 +201,16 @@ def judged(request: Request, response: Response) -> Response:
     raise Rejected(f"{what} answered {status}{said}", status)
 
 
-FORBIDDEN_HINT = (
-    "reading variables and connections takes the Airflow role Op or Admin; on MWAA the IAM policy allows "
-    "airflow:InvokeRestApi on arn:aws:airflow:REGION:ACCOUNT:role/ENVIRONMENT/Op, not on the environment"
-)
+def _forbidden_hint(request: Request) -> str:
+    """The least role that may do it, as Airflow's own roles are (FAB provider, ``security_manager``)."""
+    is_about_runs = request.path.startswith(("/dags", "/datasets", "/assets"))
+    needs = "starting runs and creating events" if is_about_runs else "reading variables and connections"
+    role, more = ("User", "Op") if is_about_runs else ("Op", "Admin")
+    arn = f"arn:aws:airflow:REGION:ACCOUNT:role/ENVIRONMENT/{role}"
+    return (
+        f"{needs} takes the Airflow role {role} or {more}; "
+        f"on MWAA the IAM policy allows airflow:InvokeRestApi on {arn}, not on the environment"
+    )
 
 
 def _likely_cause(request: Request) -> str:

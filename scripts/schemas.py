@@ -6,7 +6,14 @@ from pathlib import Path
 
 from reconciler.ledger_document import ledger_schema
 from reconciler.manifests.schema import SCHEMAS
-from reconciler.render.schema import compare_schema, doctor_schema, environments_schema, plan_schema
+from reconciler.render.schema import (
+    compare_schema,
+    doctor_schema,
+    environments_schema,
+    event_schema,
+    plan_schema,
+    trigger_schema,
+)
 
 for name, make in {
     **SCHEMAS,
@@ -14,6 +21,8 @@ for name, make in {
     "compare": compare_schema,
     "environments": environments_schema,
     "doctor": doctor_schema,
+    "trigger": trigger_schema,
+    "event": event_schema,
     "ledger": ledger_schema,
 }.items():
     text = json.dumps(make(), indent=2) + "\n"

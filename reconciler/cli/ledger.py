@@ -6,16 +6,14 @@ from dataclasses import replace
 import click
 
 from reconciler import keeper
-from reconciler.cli.loading import load_all
+from reconciler.cli import options
+from reconciler.cli.loading import load_one
 from reconciler.cli.terminal import Terminal, talking
 from reconciler.errors import Refused, UsageError
-from reconciler.fleet import Result
 from reconciler.ledger import rebound, unlocked
 from reconciler.ledger_document import document
 from reconciler.manifests import Environment
 from reconciler.render.ledger import ledger_text
-
-one_environment = click.argument("environment", metavar="ENV")
 
 
 @click.group
@@ -24,7 +22,7 @@ def ledger() -> None:
 
 
 @ledger.command
-@one_environment
+@options.environment
 @click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text")
 @talking
 def show(*, terminal: Terminal, environment: str, format_: str) -> int:
@@ -44,7 +42,7 @@ def show(*, terminal: Terminal, environment: str, format_: str) -> int:
 
 
 @ledger.command
-@one_environment
+@options.environment
 @talking
 def rebind(*, terminal: Terminal, environment: str) -> int:
     """Bind the ledger to the environment as it is named and reached now, after a move or a renaming."""
@@ -58,7 +56,7 @@ def rebind(*, terminal: Terminal, environment: str) -> int:
 
 
 @ledger.command
-@one_environment
+@options.environment
 @click.option("--id", "lease_id", required=True, metavar="LEASE", help="The lease, as the refusal names it.")
 @talking
 def unlock(*, terminal: Terminal, environment: str, lease_id: str) -> int:
@@ -75,13 +73,10 @@ def unlock(*, terminal: Terminal, environment: str, lease_id: str) -> int:
 
 
 def _loaded(environment: str, terminal: Terminal) -> Environment:
-    results: list[Result[Environment]] = load_all((environment,), terminal)
-    for result in results:
-        if result.error is not None:
-            raise result.error
-    if len(results) != 1 or results[0].value is None:
-        raise UsageError("name one environment")
-    return results[0].value
+    result = load_one(environment, terminal)
+    if result.value is None:
+        raise result.error or UsageError("name one environment")
+    return result.value
 
 
 def _target(environment: Environment, kept: keeper.Kept) -> str:

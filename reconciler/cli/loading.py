@@ -4,10 +4,19 @@ from pathlib import Path
 
 from reconciler.cli.changed import touched
 from reconciler.cli.terminal import Terminal
+from reconciler.errors import UsageError
 from reconciler.fleet import Result, attempt, check_names, folders
 from reconciler.manifests import Environment, load_environment
 from reconciler.manifests.files import shown
 from reconciler.secrets import Schemes
+
+
+def load_one(pattern: str, terminal: Terminal) -> Result[Environment]:
+    """The only environment that a pattern names, or why it cannot be read; raises UsageError for several."""
+    results = load_all((pattern,), terminal)
+    if len(results) != 1:
+        raise UsageError("name one environment")
+    return results[0]
 
 
 def load_all(

@@ -28,6 +28,8 @@ COMMANDS = {
     "compare": "Show two environments side by side.",
     "init": "Write a new environment folder.",
     "doctor": "Check access, versions, limits and assumptions on the real service.",
+    "trigger": "Start a DAG run.",
+    "event": "Create a dataset (Airflow 2) or asset (Airflow 3) event.",
     "ledger": "Show what is owned; rebind or unlock a ledger.",
     "schema": "Print a JSON Schema.",
     "gateway": "Serve a local InvokeRestApi endpoint.",

@@ -1,8 +1,10 @@
 """Options that several commands share."""
 
 import functools
+import json
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 
 import click
 
@@ -105,6 +107,45 @@ class ResourceName(click.ParamType[Key]):
         return Key(KindName().convert(kind, param, ctx), id_)
 
 
+class JsonObject(click.ParamType[dict[str, Any]]):
+    """An object as JSON."""
+
+    name = "json"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dict[str, Any]:
+        """The object; fails without quoting it."""
+        if isinstance(value, dict):
+            return value
+        try:
+            found = json.loads(value, parse_constant=_no_constant)
+            json.dumps(found, ensure_ascii=False).encode()
+        except (ValueError, RecursionError):
+            self.fail("this is not JSON in Unicode text", param, ctx)
+        if not isinstance(found, dict):
+            self.fail('this is JSON, but no object such as \'{"day": "2026-11-25"}\'', param, ctx)
+        return found
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(name)
+
+
+class Moment(click.ParamType[str]):
+    """A time with its zone."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The time in ISO 8601."""
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(f"'{value}' is no time such as 2026-11-25T06:00:00Z", param, ctx)
+        if moment.tzinfo is None:
+            self.fail(f"'{value}' has no zone; write it like 2026-11-25T06:00:00Z", param, ctx)
+        return moment.isoformat()
+
+
 environments = click.argument(
     "environments",
     metavar="ENV...",
@@ -112,6 +153,8 @@ environments = click.argument(
     required=True,
     shell_complete=lambda _ctx, _param, start: _completions([start], start, "dir"),
 )
+
+environment = click.argument("environment", metavar="ENV")
 
 formats = click.option(
     "--format",

@@ -6,7 +6,7 @@ import click
 
 import reconciler
 
-NAMES = ("manifest", "environment", "plan", "compare", "doctor", "environments", "ledger")
+NAMES = ("manifest", "environment", "plan", "compare", "doctor", "environments", "trigger", "event", "ledger")
 
 
 @click.command

@@ -1,7 +1,7 @@
 """What both dialects share."""
 
 import re
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from reconciler.audit import event_names
 from reconciler.backends import Request
+from reconciler.dialects.runs import Runs
 from reconciler.errors import BadAnswer
 from reconciler.kinds import BY_NAME, Kind
 from reconciler.model import JsonText, Key, Resource, State
@@ -33,11 +34,8 @@ class Page:
 
 
 @dataclass(frozen=True)
-class Dialect(ABC):
+class Dialect(Runs):
     """Changes to requests, answers to resources: pure, for one server's version and path limit."""
-
-    version: str
-    path_limit: int | None
 
     major: ClassVar[int]
 

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from reconciler.backends import Request
 from reconciler.dialects.base import Dialect, path_of
+from reconciler.dialects.runs import Asset, AssetWords
 from reconciler.kinds import BY_NAME, Kind
 from reconciler.model import Hidden, Key, Resource
 from reconciler.plan import Change
@@ -16,6 +17,8 @@ MASK_NAMES = {("variable", "value"): "val"}
 DESCRIPTIONS_STORED = (2, 9)
 """The first release whose POST of a variable stores the description; before, only the answer shows it."""
 
+EVENTS_CREATED = (2, 9)
+"""The first release whose API creates events of datasets."""
 
 EVENTS_FILTERED = (2, 9)
 """The first release whose event log can be asked for some events only."""
@@ -26,6 +29,7 @@ class V1(Dialect):
     """The stable REST API of Airflow 2."""
 
     major: ClassVar[int] = 2
+    words: ClassVar[AssetWords] = AssetWords("dataset", "datasets", "dataset_events", "dataset_id")
 
     def live_fields(self, kind: Kind, fields: dict[str, Any]) -> dict[str, Any]:
         """Passwords are never shown, not even whether there is one."""
@@ -80,6 +84,20 @@ class V1(Dialect):
     ) -> str | None:
         """Only what cannot be addressed is refused."""
         return None if self.fits_path(change.key) else self._too_long(change.key)
+
+    def dated(self, logical_date: str | None) -> Mapping[str, Any]:
+        """Left out where there is none: then it is the time at which the server gets the request."""
+        return {} if logical_date is None else {"logical_date": logical_date}
+
+    def event_refusal(self) -> str | None:
+        """Events come from tasks alone before Airflow 2.9."""
+        if self.release >= EVENTS_CREATED:
+            return None
+        return f"Airflow {self.version} creates events of datasets only from tasks; its API can since 2.9"
+
+    def event_request(self, asset: Asset, extra: Mapping[str, Any]) -> Request:
+        """By the URI."""
+        return Request("POST", "/datasets/events", body={"dataset_uri": asset.uri, "extra": dict(extra)})
 
     def _too_long(self, key: Key) -> str:
         return (

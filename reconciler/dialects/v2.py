@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from reconciler.backends import Request
 from reconciler.dialects.base import FIRST_PAGE, Dialect, Group, path_of
+from reconciler.dialects.runs import Asset, AssetWords
 from reconciler.errors import BadAnswer, Rejected
 from reconciler.kinds import BY_NAME, Kind, is_empty
 from reconciler.model import Key, Resource, State, secrets_in
@@ -33,6 +34,7 @@ class V2(Dialect):
     """The public REST API of Airflow 3."""
 
     major: ClassVar[int] = 3
+    words: ClassVar[AssetWords] = AssetWords("asset", "assets", "asset_events", "asset_id")
 
     def page_size(self, rows_on_first_page: int, total: int) -> int:
         """Airflow 3.0 gives as many rows as are asked for."""
@@ -165,6 +167,14 @@ class V2(Dialect):
         missing = [key for key in wanted if key.id not in done]
         if missing:
             raise BadAnswer(f"the bulk answer does not mention {_named(missing)}")
+
+    def dated(self, logical_date: str | None) -> Mapping[str, Any]:
+        """Always said: a body without the field is a 422, and null means a run without a date."""
+        return {"logical_date": logical_date}
+
+    def event_request(self, asset: Asset, extra: Mapping[str, Any]) -> Request:
+        """By the number."""
+        return Request("POST", "/assets/events", body={"asset_id": asset.id, "extra": dict(extra)})
 
     def refusal(self, resource: Resource) -> str | None:
         """Only an infinite pool is refused, where it would break the list of pools."""

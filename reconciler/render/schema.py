@@ -6,6 +6,7 @@ from reconciler.diagnosis import FindingState
 from reconciler.kinds import KINDS
 from reconciler.plan import Action, Reason
 from reconciler.render.doctor import FORMAT as DOCTOR_FORMAT
+from reconciler.render.events import EVENT_FORMAT, TRIGGER_FORMAT
 from reconciler.render.json import DRIFT_FORMAT, PLAN_FORMAT, REPORT_FORMAT
 from reconciler.render.listing import FORMAT as ENVIRONMENTS_FORMAT
 from reconciler.render.side_by_side import FORMAT as COMPARE_FORMAT
@@ -54,6 +55,29 @@ def doctor_schema() -> dict[str, Any]:
         "title": "What doctor finds",
         **_object({"format": {"const": DOCTOR_FORMAT}, "environments": environments, "digest": DIGEST}),
     }
+
+
+def trigger_schema() -> dict[str, Any]:
+    """A run that has been started, as it was last seen."""
+    maybe = {"type": ["string", "null"]}
+    times = dict.fromkeys(("logical_date", "start_date", "end_date"), maybe)
+    run = _object({"dag_id": TEXT, "run_id": TEXT, "state": TEXT, **times})
+    flag = {"type": "boolean"}
+    return _started("The run of a DAG", TRIGGER_FORMAT, {"run": run, "paused": flag, "waited": flag})
+
+
+def event_schema() -> dict[str, Any]:
+    """An event that has been created."""
+    event = _object({"uri": TEXT, "asset_id": COUNT, "timestamp": TEXT, "mark": TEXT})
+    return _started("An event of a dataset or an asset", EVENT_FORMAT, {"event": event})
+
+
+def _started(title: str, format_: str, made: dict[str, Any]) -> dict[str, Any]:
+    calls = _object({"read": COUNT, "write": COUNT})
+    done = _object({"name": TEXT, "target": TEXT, "airflow_version": TEXT, **made, "calls": calls})
+    environments = {**_list({"oneOf": [done, _failed()]}), "minItems": 1, "maxItems": 1}
+    properties = {"format": {"const": format_}, "environments": environments, "digest": DIGEST}
+    return {"$schema": DIALECT, "title": title, **_object(properties)}
 
 
 def _diagnosis() -> dict[str, Any]:

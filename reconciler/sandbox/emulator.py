@@ -9,10 +9,10 @@ from typing import Any, ClassVar
 
 from reconciler.backends import PATH_LIMIT, Request, Response, wire
 from reconciler.errors import UsageError
-from reconciler.sandbox import event_log, v1, v2
+from reconciler.sandbox import assets, event_log, runs, v1, v2
 from reconciler.sandbox.answers import Refusal, page_of_html, plain_failure
 from reconciler.sandbox.masking import Masker
-from reconciler.sandbox.personality import PERSONALITIES
+from reconciler.sandbox.personality import PERSONALITIES, Personality
 from reconciler.sandbox.store import State, Store
 
 _APIS = {"v1": v1.answer, "v2": v2.answer}
@@ -80,7 +80,7 @@ class Emulator:
             raise Refusal(page_of_html(500) if self._personality.api == "v1" else plain_failure())
         if request.path == event_log.PATH:
             return self._log.answer(request, self._store.read())
-        api = _APIS[self._personality.api]
+        api = _api(self._personality, request.path)
         if request.method not in _CHANGING:
             return api(self._personality, self._masker, request, body, self._store.read())
         with opened() as state:
@@ -88,6 +88,13 @@ class Emulator:
             if response.status < _FAILED:
                 self._log.note(state, request, body)
             return response
+
+
+def _api(personality: Personality, path: str) -> Callable[..., Response]:
+    """What answers below a path."""
+    if path.startswith("/dags/"):
+        return runs.answer
+    return assets.answer if path in assets.PATHS[personality.api] else _APIS[personality.api]
 
 
 def _too_long(path: str) -> Response:

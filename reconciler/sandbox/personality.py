@@ -54,7 +54,12 @@ class Personality:
     guards_nameless_default_pool: bool = True
     """Whether PATCH /pools/default_pool refuses a body without a name before looking at the mask."""
 
+    creates_asset_events: bool = True
+    """Whether the API creates events of datasets or assets."""
+
     # v2 only
+    conf_may_be_null: bool = False
+    """Whether a DAG run may be started with ``null`` in place of its configuration."""
     team_name: bool = False
     team_name_refused: bool = False
     """Whether a team name is refused while multi-team mode is off; where not, storing it fails."""
@@ -106,6 +111,7 @@ def _v1(version: str, masks: MaskRules = _V1_MASKS, *, since_2_9: bool = True) -
         post_keeps_description=since_2_9,
         extra_must_be_object=since_2_9,
         connection_ids_are_ascii=since_2_9,
+        creates_asset_events=since_2_9,
     )
 
 
@@ -130,6 +136,7 @@ _AIRFLOW_3_2_1 = Personality(
     "3.2.1",
     "v2",
     MaskRules(_WORDS_3_2, shortest_secret=5, exempt=_V2_EXEMPT),
+    conf_may_be_null=True,
     page_default=50,
     infinite_pools=True,
     team_name=True,
@@ -152,6 +159,7 @@ _AIRFLOW_3_3_1 = Personality(
     "3.3.1",
     "v2",
     MaskRules(_WORDS_3_3, True, True, 5, _V2_EXEMPT),  # noqa: FBT003 - the fields' own order
+    conf_may_be_null=True,
     page_default=50,
     infinite_pools=True,
     team_name=True,

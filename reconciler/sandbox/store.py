@@ -19,6 +19,12 @@ FORMAT = "reconciler.sandbox/1"
 EVENTS = "event_logs"
 """The table beside those of the kinds: what has been done to them."""
 
+DAGS, RUNS, ASSETS, ASSET_EVENTS = BESIDE = ("dags", "dag_runs", "assets", "asset_events")
+"""Tables that only people and calls about them fill; a file without any has none of them."""
+
+DAG_DEFAULTS = {"is_paused": False, "state": "success"}
+"""A DAG of the file; ``state`` is what its runs come to."""
+
 Row = Mapping[str, Any]
 """One resource: ``id``, which tells the order of insertion, and the kind's fields. Never changed in place."""
 
@@ -58,7 +64,7 @@ def in_order(table: Table) -> list[tuple[str, Row]]:
 
 def fresh_state() -> State:
     """What a new environment holds: nothing but the default pool."""
-    state: State = {**{kind.collection: {} for kind in KINDS}, EVENTS: {}}
+    state: State = {**{kind.collection: {} for kind in KINDS}, EVENTS: {}, **{name: {} for name in BESIDE}}
     pool = next(kind for kind in KINDS if kind.name == "pool")
     default = {"slots": 128, "description": "Default pool"}
     for name in sorted(pool.reserved):
@@ -156,7 +162,19 @@ def _parsed(document: Any) -> State:
     if document["format"] != FORMAT:
         raise ValueError(document["format"])
     tables = {kind.collection: _table(kind, document.get(kind.collection, {})) for kind in KINDS}
-    return {**tables, EVENTS: {str(row["id"]): row for row in document.get(EVENTS, {}).values()}}
+    dags = {name: {**DAG_DEFAULTS, **row} for name, row in document.get(DAGS, {}).items()}
+    beside = {name: _numbered(document.get(name, {})) for name in BESIDE}
+    events = {str(row["id"]): row for row in document.get(EVENTS, {}).values()}
+    return {**tables, EVENTS: events, **beside, DAGS: _numbered(dags)}
+
+
+def _numbered(rows: Mapping[str, Mapping[str, Any]]) -> Table:
+    """Rows that are no resources; those written by hand without an id come after the others."""
+    known: Table = {key: dict(row) for key, row in rows.items() if "id" in row}
+    for key, row in rows.items():
+        if key not in known:
+            known[key] = {"id": next_id(known), **row}
+    return known
 
 
 def _table(kind: Kind, rows: Mapping[str, Mapping[str, Any]]) -> Table:
@@ -175,7 +193,8 @@ def write_state(file: Path, state: State) -> None:
 
 def state_text(state: State) -> str:
     """The file's text: a line for each row, since indenting every field makes large states slow to write."""
-    tables = [f"{json.dumps(name)}: {{{_lines(table)}}}" for name, table in sorted(state.items())]
+    kept = {name: table for name, table in state.items() if table or name not in BESIDE}
+    tables = [f"{json.dumps(name)}: {{{_lines(table)}}}" for name, table in sorted(kept.items())]
     return "{\n" + ",\n".join([f'"format": {json.dumps(FORMAT)}', *tables]) + "\n}\n"
 
 

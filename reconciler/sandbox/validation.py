@@ -4,12 +4,13 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal
 
 from reconciler.sandbox.answers import Error
 
 Loc = tuple[str | int, ...]
-Type = Literal["string", "integer", "boolean", "json"]
+Type = Literal["string", "integer", "boolean", "json", "object", "moment"]
 Checked = tuple[Any, Error | None]
 
 _YES = frozenset({"1", "true", "t", "yes", "y", "on"})
@@ -141,11 +142,32 @@ def _json(value: Any, _loc: Loc) -> Checked:
     return value, None
 
 
+def _object(value: Any, loc: Loc) -> Checked:
+    if isinstance(value, Mapping):
+        return value, None
+    return value, error("dict_type", loc, "Input should be a valid dictionary", value)
+
+
+def _moment(value: Any, loc: Loc) -> Checked:
+    """A time with its zone, kept as it is written."""
+    try:
+        moment = datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        return value, error(
+            "datetime_from_date_parsing", loc, "Input should be a valid datetime or date", value
+        )
+    if moment.tzinfo is None:
+        return value, error("timezone_aware", loc, "Input should have timezone info", value)
+    return value, None
+
+
 _COERCIONS: Mapping[Type, Callable[[Any, Loc], Checked]] = {
     "string": _string,
     "integer": _integer,
     "boolean": _boolean,
     "json": _json,
+    "object": _object,
+    "moment": _moment,
 }
 
 

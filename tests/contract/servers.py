@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from reconciler.backends import Backend, Request, Response
 from reconciler.sandbox.emulator import Emulator
+from reconciler.sandbox.store import ASSETS, DAGS
 from tests.contract.cases import Case, mismatches
 from tests.rig.airflow_server import Server
 from tests.rig.direct import Direct
@@ -19,9 +20,21 @@ class System:
     """A backend to an Airflow that is as it was after its installation."""
 
 
+class Seeded(Emulator):
+    """The sandbox's emulator, its state in memory, with the DAGs and assets of ``tests/rig/dags``."""
+
+    def __init__(self, version: str) -> None:
+        super().__init__(None, version)
+        with self._store.change() as state:
+            for number, name in enumerate(("etl", "paused", "aware"), 1):
+                state[DAGS][name] = {"id": number, "is_paused": name == "paused", "state": "queued"}
+            for number, uri in enumerate(("a.csv", "a.csv.gz", "A_csv"), 1):
+                state[ASSETS][f"s3://acme/in/{uri}"] = {"id": number}
+
+
 def emulated(version: str) -> System:
-    """The sandbox's emulator, its state in memory."""
-    return System(version, lambda: Emulator(None, version))
+    """The stand-in for a server without a scheduler."""
+    return System(version, lambda: Seeded(version))
 
 
 def real(server: Server, backend: Callable[[Server], Backend] = Direct) -> System:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import urllib3
 
-from tests.rig.install import PASSWORD, USERNAME, Installed, installed
+from tests.rig.install import PASSWORD, USERNAME, Installed, database_with_dags, installed
 from tests.rig.versions import RELEASES
 
 START_TIMEOUT = 120.0
@@ -29,7 +29,11 @@ FRESH = """
     DELETE FROM variable; DELETE FROM connection; DELETE FROM slot_pool; DELETE FROM log;
     INSERT INTO slot_pool (pool, slots, description, include_deferred)
     VALUES ('default_pool', 128, 'Default pool', 0);
+    DELETE FROM task_instance; DELETE FROM dag_run; UPDATE dag SET is_paused = dag_id = 'paused';
+    DELETE FROM dagrun_{0}_event; DELETE FROM {0}_dag_run_queue; DELETE FROM {0}_event;
 """
+ASSETS = {2: "dataset", 3: "asset"}
+"""What the tables about them are called in each major version."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,8 @@ class Server:
         ``/a`` on Airflow 2), nor restore the description of ``default_pool`` on Airflow 3.
         """
         with closing(sqlite3.connect(self.database, timeout=30)) as connection:
-            connection.executescript(f"BEGIN IMMEDIATE; {FRESH} COMMIT;")
+            fresh = FRESH.format(ASSETS[int(self.version.partition(".")[0])])
+            connection.executescript(f"BEGIN IMMEDIATE; {fresh} COMMIT;")
 
 
 @contextmanager
@@ -66,7 +71,7 @@ def running(version: str) -> Iterator[Server]:
         prefix=f"airflow-{version}-", dir=_fast_folder(), ignore_cleanup_errors=True
     ) as folder:
         home = Path(folder)
-        shutil.copy(made.database, home / "airflow.db")
+        shutil.copy(database_with_dags(made), home / "airflow.db")
         with _process(made, home) as server:
             yield server
 

@@ -20,6 +20,9 @@ RECIPE = 1
 """Counts changes of this module that make older caches unusable."""
 
 FERNET_KEY = base64.urlsafe_b64encode(hashlib.sha256(b"a key for tests").digest()).decode()
+DAGS = Path(__file__).with_name("dags")
+"""The DAGs of every server that runs no scheduler."""
+
 STEP_TIMEOUT = 900
 """Seconds that one step of an installation may take, a slow package index included."""
 
@@ -44,13 +47,14 @@ class Installed:
     def marker(self) -> Path:
         return self.folder / ".complete"
 
-    def environ(self, home: Path) -> dict[str, str]:
+    def environ(self, home: Path, dags: Path = DAGS) -> dict[str, str]:
         """The process environment for an Airflow whose files are in ``home``."""
         return _clean(os.environ) | {
             "PATH": f"{self.binaries}{os.pathsep}{os.environ.get('PATH', '')}",
             "AIRFLOW_HOME": str(home),
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db",
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
             "AIRFLOW__CORE__FERNET_KEY": FERNET_KEY,
             "AIRFLOW__API__SECRET_KEY": "for tests",
             "AIRFLOW__WEBSERVER__SECRET_KEY": "for tests",
@@ -144,6 +148,20 @@ def _cheapen_password(database: Path) -> None:
     digest = hashlib.pbkdf2_hmac("sha256", PASSWORD.encode(), b"salt", 1).hex()
     with closing(sqlite3.connect(database)) as connection, connection:
         connection.execute("UPDATE ab_user SET password = ?", (f"pbkdf2:sha256:1$salt${digest}",))
+
+
+def database_with_dags(made: Installed) -> Path:
+    """The database to be copied in which ``DAGS`` have been parsed; made once for each state of them."""
+    content = b"".join(file.read_bytes() for file in sorted(DAGS.glob("*.py")))
+    home = made.folder / f"dags-{hashlib.sha256(content).hexdigest()[:12]}"
+    with locked(made.folder.with_name(f"{made.folder.name}.dags.lock")):
+        if not (home / ".complete").exists():
+            shutil.rmtree(home, ignore_errors=True)
+            home.mkdir()
+            shutil.copy(made.database, home / "airflow.db")
+            run([str(made.binaries / "airflow"), "dags", "reserialize"], made.environ(home))
+            (home / ".complete").touch()
+    return home / "airflow.db"
 
 
 def run(command: list[str], environ: Mapping[str, str]) -> None:

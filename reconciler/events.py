@@ -1,0 +1,295 @@
+"""DAG runs, and events of datasets (Airflow 2) and assets (Airflow 3): what sets an environment going.
+
+    airflow = open_environment("environments/prod")
+    run = wait(airflow, trigger(airflow, "etl_daily", conf={"day": "2026-11-25"}))
+    emit(airflow, "s3://acme/in/orders", extra={"rows": 500})
+
+Each call of ``trigger`` and ``emit`` makes one run or one event, also where answers get lost: a run goes
+under an id of our own, an event carries a mark in its ``extra``, and one whose fate is unknown is looked for
+before it is sent again. Everything raises AirflowError where the environment cannot be asked.
+"""
+
+import re
+import secrets
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+from reconciler.airflow import Airflow
+from reconciler.amazon import place_of
+from reconciler.connect import connect, default_rate
+from reconciler.dialects.runs import MARK, Asset, AssetEvent, Dag, DagRun
+from reconciler.errors import AirflowError, Exhausted, NotThere, Undecided, UsageError
+from reconciler.manifests import Environment, load_environment
+from reconciler.model import Key
+from reconciler.rate import RateLimit
+from reconciler.retry import Fate, Patience, Purpose, fate
+from reconciler.secrets import Schemes, Secrets
+from reconciler.session import HTTP_NOT_FOUND, Session, Watcher, identify
+
+__all__ = [
+    "MARK",
+    "Asset",
+    "AssetEvent",
+    "Dag",
+    "DagRun",
+    "emit",
+    "find_asset",
+    "find_dag",
+    "find_run",
+    "new_run_id",
+    "open_environment",
+    "reach",
+    "trigger",
+    "wait",
+]
+
+T = TypeVar("T")
+
+UNWATCHED, PATIENT = Watcher(), Patience()
+
+FIRST_PAUSE, LONGEST_PAUSE, GROWTH = 1.0, 15.0, 1.5
+"""Seconds between two looks at a run that goes on, and how they grow: others need the quota of calls too."""
+
+WAIT_SECONDS = 3600.0
+"""How long ``wait`` waits unless told otherwise."""
+
+PAGES_OF_EVENTS = 10
+"""So many pages of an asset's newest events are searched for one whose fate is unknown: it was the newest
+seconds ago, and nothing adds a thousand to one asset in that time."""
+
+DAG_ID = re.compile(r"[\w.-]{1,250}")
+"""What Airflow lets a DAG be called (``validate_key`` of both versions)."""
+
+RUN_ID = re.compile(r"[A-Za-z0-9_.~:+-]{1,250}")
+"""What Airflow lets a run be called unless it is told otherwise (``allowed_run_id_pattern``)."""
+
+ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
+"""Letters and digits that nobody takes for each other."""
+
+
+def open_environment(
+    folder: Path | str, *, watcher: Watcher = UNWATCHED, patience: Patience = PATIENT
+) -> Airflow:
+    """The Airflow of an environment's folder, its version asked for.
+
+    Raises ManifestError where the files are wrong, and as ``reach``.
+    """
+    environment = load_environment(Path(folder), Schemes())
+    return reach(environment, Secrets(), watcher=watcher, patience=patience)
+
+
+def reach(
+    environment: Environment, known: Secrets, *, watcher: Watcher = UNWATCHED, patience: Patience = PATIENT
+) -> Airflow:
+    """The Airflow of an environment that has been loaded; ``known`` signs in.
+
+    Raises WrongAccount, SecretError or AirflowError.
+    """
+    backend = connect(environment.target, known.at(place_of(environment.target)))
+    rate = RateLimit(environment.rate_limit or default_rate(environment.target))
+    session = Session(backend, rate, watcher, patience)
+    return Airflow(session, identify(session))
+
+
+def new_run_id() -> str:
+    """An id for a run that no other run has: 60 random bits, and short, for it stands in paths."""
+    return "reconciler__" + "".join(secrets.choice(ALPHABET) for _ in range(12))
+
+
+def find_dag(airflow: Airflow, dag_id: str) -> Dag:
+    """A DAG; raises NotThere where Airflow knows none of that id."""
+    _check_dag(airflow, dag_id)
+    answer = airflow.session.ask(airflow.dialect.dag_request(dag_id), Key("dag", dag_id))
+    if answer.status == HTTP_NOT_FOUND:
+        raise _no_dag(dag_id)
+    return airflow.dialect.dag(dag_id, answer.body)
+
+
+def trigger(
+    airflow: Airflow,
+    dag_id: str,
+    *,
+    conf: Mapping[str, Any] | None = None,
+    logical_date: str | None = None,
+    run_id: str | None = None,
+) -> DagRun:
+    """Starts one run of a DAG and returns it as it is then, ``queued`` as a rule.
+
+    ``logical_date`` is ISO 8601 with an offset; without one the run gets the present time on Airflow 2 and no
+    date on Airflow 3. With a ``run_id`` of the caller's a second call for it raises Rejected with status 409.
+    The runs of a paused DAG stay queued until it goes on: ``find_dag`` tells.
+
+    Raises NotThere for an unknown DAG, UsageError for an id that cannot be sent, and Undecided where nobody
+    can tell whether the run has been started.
+    """
+    _check_dag(airflow, dag_id)
+    named = _checked("run", RUN_ID, run_id or new_run_id())
+    request = airflow.dialect.trigger_request(dag_id, named, conf or {}, logical_date)
+    key = Key("dag_run", f"{dag_id}/{named}")
+
+    def send() -> DagRun:
+        answer = airflow.session.send(request, key, tuple(request.body))
+        if answer.status == HTTP_NOT_FOUND:
+            raise _no_dag(dag_id)
+        return airflow.dialect.started(dag_id, named, answer.body)
+
+    return _once(airflow, f"run {named} of DAG {dag_id}", send, lambda: find_run(airflow, dag_id, named))
+
+
+def find_run(airflow: Airflow, dag_id: str, run_id: str) -> DagRun | None:
+    """A run as it is now; ``None`` where there is none of that id.
+
+    Raises BadAnswer where its path is too long for the service and it is not among the DAG's newest 100.
+    """
+    request = airflow.dialect.run_request(dag_id, run_id)
+    answer = airflow.session.ask(request, Key("dag_run", f"{dag_id}/{run_id}"))
+    return None if answer.status == HTTP_NOT_FOUND else airflow.dialect.run(dag_id, run_id, answer.body)
+
+
+def wait(
+    airflow: Airflow,
+    run: DagRun,
+    *,
+    seconds: float = WAIT_SECONDS,
+    tell: Callable[[DagRun], None] = lambda _run: None,
+) -> DagRun:
+    """The run when it has ended, or as it was last seen when the time is over or the session is to stop.
+
+    ``tell`` gets the run whenever its state is another one. Whatever becomes of the wait, the run goes on.
+    Raises NotThere where somebody has deleted it.
+    """
+    patience = airflow.session.patience
+    end, pause = patience.clock() + seconds, FIRST_PAUSE
+    while not run.has_ended and not patience.stopped() and (left := end - patience.clock()) > 0:
+        patience.sleep(min(pause, left))
+        pause = min(pause * GROWTH, LONGEST_PAUSE)
+        if patience.stopped():
+            break
+        now = find_run(airflow, run.dag_id, run.run_id)
+        if now is None:
+            raise NotThere(f"run {run.run_id} of DAG {run.dag_id} has been deleted while it was waited for")
+        if now.state != run.state:
+            tell(now)
+        run = now
+    return run
+
+
+def find_asset(airflow: Airflow, uri: str) -> Asset:
+    """The dataset or asset of exactly that URI; raises NotThere where Airflow knows none."""
+    words, offset = airflow.dialect.words, 0
+    while True:
+        request = airflow.dialect.assets_request(uri, offset)
+        answer = airflow.expect_read(request, Key(words.one, uri))
+        page = airflow.dialect.assets(answer.body)
+        for asset in page:
+            if asset.uri == uri:
+                return asset
+        if not page:
+            raise _no_asset(words.one, uri)
+        offset += len(page)
+
+
+def emit(airflow: Airflow, asset: Asset | str, *, extra: Mapping[str, Any] | None = None) -> AssetEvent:
+    """Creates one event of a dataset or asset, given as such or by its URI, which is looked up first.
+
+    ``extra`` is stored with the event, where DAGs can read it, and so is a mark under ``reconciler_event``.
+
+    Raises NotThere for a URI that Airflow does not know, UsageError for an ``extra`` that has a mark already
+    or an Airflow before 2.9, and Undecided where nobody can tell whether the event has been created.
+    """
+    if refusal := airflow.dialect.event_refusal():
+        raise UsageError(refusal)
+    if extra and MARK in extra:
+        raise UsageError(f"the extra of an event may not have '{MARK}', by which events are recognised")
+    known = find_asset(airflow, asset) if isinstance(asset, str) else asset
+    mark = secrets.token_hex(16)
+    request = airflow.dialect.event_request(known, {**(extra or {}), MARK: mark})
+    key = Key(f"{airflow.dialect.words.one}_event", known.uri)
+
+    def send() -> AssetEvent:
+        answer = airflow.session.send(request, key, ("extra",))
+        if answer.status == HTTP_NOT_FOUND:
+            raise _no_asset(airflow.dialect.words.one, known.uri)
+        return airflow.dialect.asset_event(known, answer.body)
+
+    what = f"event {mark} of {known.uri}"
+    return _once(airflow, what, send, lambda: _find_event(airflow, known, mark))
+
+
+def _find_event(airflow: Airflow, asset: Asset, mark: str) -> AssetEvent | None:
+    """The event of that mark among the newest ones of its asset."""
+    offset = 0
+    for _ in range(PAGES_OF_EVENTS):
+        request = airflow.dialect.asset_events_request(asset, offset)
+        answer = airflow.expect_read(request, Key(f"{airflow.dialect.words.one}_event", asset.uri))
+        page = airflow.dialect.asset_events(asset, answer.body)
+        found = next((event for event in page if event.mark == mark), None)
+        if found is not None or not page:
+            return found
+        offset += len(page)
+    return None
+
+
+def _once(airflow: Airflow, what: str, send: Callable[[], T], look: Callable[[], T | None]) -> T:
+    """What ``send`` makes, once: a try of unknown fate is looked after before the next and at the end."""
+    in_doubt = False
+
+    def attempt() -> T:
+        nonlocal in_doubt
+        if in_doubt and (found := look()) is not None:
+            return found
+        if airflow.session.patience.stopped():
+            raise Exhausted(f"the run was asked to stop; {what} has not been sent")
+        try:
+            return send()
+        except AirflowError as error:
+            in_doubt = in_doubt or fate(error) is Fate.UNKNOWN
+            raise
+
+    try:
+        return airflow.session.patience.keep_trying(Purpose.CREATE, attempt)
+    except AirflowError as error:
+        if not in_doubt:
+            raise
+        return _settled(what, error, look)
+
+
+def _settled(what: str, error: AirflowError, look: Callable[[], T | None]) -> T:
+    """What a last look finds; raises Undecided, for what a server is still at, nobody sees yet."""
+    seen = "cannot be looked for"
+    with suppress(AirflowError):
+        if (found := look()) is not None:
+            return found
+        seen = "is not there so far"
+    raise Undecided(f"{error}; {what} {seen}, and may yet appear: see before you try again") from error
+
+
+def _check_dag(airflow: Airflow, dag_id: str) -> None:
+    refusal = airflow.dialect.run_refusal(_checked("DAG", DAG_ID, dag_id))
+    if refusal is not None:
+        raise UsageError(refusal)
+
+
+def _checked(what: str, pattern: re.Pattern[str], id_: str) -> str:
+    """An id that Airflow may have given; one of dots alone would lead a path elsewhere."""
+    if pattern.fullmatch(id_) is None or not id_.strip("."):
+        raise UsageError(
+            f"'{id_}' is no id of a {what}; it has letters, digits and a few marks such as _ . -"
+        )
+    return id_
+
+
+def _no_dag(dag_id: str) -> NotThere:
+    return NotThere(
+        f"Airflow knows no DAG '{dag_id}': see that its file is in the DAGs folder, that it has been parsed "
+        "without an error, and that the role may read it"
+    )
+
+
+def _no_asset(one: str, uri: str) -> NotThere:
+    return NotThere(
+        f"Airflow knows no {one} '{uri}': it learns of one from a DAG that has it as schedule or outlet; "
+        "deploy that first, and write the URI as it stands there"
+    )
