@@ -13,6 +13,7 @@ import re
 import secrets
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,7 +21,7 @@ from reconciler.airflow import Airflow
 from reconciler.amazon import place_of
 from reconciler.connect import connect, default_rate
 from reconciler.dialects.runs import MARK, Asset, AssetEvent, Dag, DagRun
-from reconciler.errors import AirflowError, Exhausted, NotThere, Undecided, UsageError
+from reconciler.errors import AirflowError, Exhausted, NotThere, Rejected, Undecided, UsageError
 from reconciler.manifests import Environment, load_environment
 from reconciler.model import Key
 from reconciler.rate import RateLimit
@@ -130,7 +131,10 @@ def trigger(
     key = Key("dag_run", f"{dag_id}/{named}")
 
     def send() -> DagRun:
-        answer = airflow.session.send(request, key, tuple(request.body))
+        try:
+            answer = airflow.session.send(request, key, tuple(request.body))
+        except Rejected as error:
+            raise _told_apart(error, dag_id, named) from error
         if answer.status == HTTP_NOT_FOUND:
             raise _no_dag(dag_id)
         return airflow.dialect.started(dag_id, named, answer.body)
@@ -279,6 +283,15 @@ def _checked(what: str, pattern: re.Pattern[str], id_: str) -> str:
             f"'{id_}' is no id of a {what}; it has letters, digits and a few marks such as _ . -"
         )
     return id_
+
+
+def _told_apart(error: Rejected, dag_id: str, run_id: str) -> Rejected:
+    """A conflict in words that both versions do not find."""
+    if error.status != HTTPStatus.CONFLICT:
+        return error
+    return Rejected(
+        f"DAG {dag_id} has a run {run_id}, or one of that logical date, already ({error})", error.status
+    )
 
 
 def _no_dag(dag_id: str) -> NotThere:

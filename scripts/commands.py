@@ -21,7 +21,7 @@ stdout, everything else to stderr.
 | 1 | an error: usage, manifest, credentials, server; nothing was written unless the message says so |
 | 2 | changes are pending (`plan --detailed-exitcode`), drift was found (`drift`), a difference (`compare`) |
 | 3 | refused: a guard, an adopt conflict, a stale plan, a wrong account, target or ledger, a lock |
-| 4 | partly applied or not converged: the report says which; run again |
+| 4 | partly applied or not converged: the report says which; run again; `trigger --wait`: the run failed |
 | 130, 143 | interrupted, after the call under way and the ledger were finished |
 
 With several environments it is the gravest of theirs: interrupted, 4, 1, 3, 2, 0; and 4 where anything was

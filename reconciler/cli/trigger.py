@@ -93,7 +93,7 @@ def _started(environment: Environment, terminal: Terminal, wish: Wish, interrupt
 
 def _awaited(name: str, airflow: Airflow, run: DagRun, terminal: Terminal, seconds: float) -> DagRun:
     def tell(now: DagRun) -> None:
-        terminal.output.note(f"{name}: run {now.run_id} of DAG {now.dag_id} is {now.state}")
+        terminal.output.note(f"{name}: run {now.run_id} of DAG {now.dag_id}: {now.state}")
 
     tell(run)
     run = events.wait(airflow, run, seconds=seconds, tell=tell)

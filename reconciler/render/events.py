@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from reconciler.dialects.runs import AssetEvent, DagRun
-from reconciler.render.plain import many, one_line
+from reconciler.render.plain import many, moment, one_line
 
 TRIGGER_FORMAT = "reconciler.trigger/1"
 EVENT_FORMAT = "reconciler.event/1"
@@ -50,7 +50,7 @@ def run_text(started: Started) -> str:
 def event_text(emitted: Emitted) -> str:
     """The event, and what it took."""
     event = emitted.event
-    what = f"event of {emitted.of} {one_line(event.asset.uri)} at {one_line(event.timestamp)}"
+    what = f"event of {emitted.of} {one_line(event.asset.uri)} at {one_line(moment(event.timestamp))}"
     return _text(emitted.done, what, "Event: created.")
 
 

@@ -2,6 +2,7 @@
 
 import unicodedata
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from itertools import groupby
 
 UNSEEN = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
@@ -27,6 +28,14 @@ def clipped(text: str, longest: int) -> str:
 def one_line(text: str) -> str:
     """``text`` on one line, all of it visible."""
     return visible(text).replace("\n", "\\n")
+
+
+def moment(when: str) -> str:
+    """A time in UTC, to the second; as it is where it is no time."""
+    try:
+        return f"{datetime.fromisoformat(when).astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    except ValueError:
+        return when
 
 
 def many(number: int, noun: str) -> str:

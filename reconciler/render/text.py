@@ -1,7 +1,6 @@
 """Plans and reports as people read them at a terminal."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime
 
 from reconciler.compare import FieldChange, Unverified
 from reconciler.kinds import BY_NAME
@@ -9,7 +8,7 @@ from reconciler.model import Path
 from reconciler.plan import Action, Change, Edit, Plan
 from reconciler.render.folding import Folded, folded, kind_of_change
 from reconciler.render.page import INDENT, WHOLE, Page, json_text, pair_lines, pair_text, rows, wrapped
-from reconciler.render.plain import one_line
+from reconciler.render.plain import moment, one_line
 from reconciler.report import Outcome, Report
 
 SYMBOLS = {
@@ -182,15 +181,7 @@ def edit_texts(change: Change) -> list[str]:
 
 def edit_text(edit: Edit) -> str:
     """Who edited something last, as Airflow's event log has it."""
-    return one_line(f"last edit that Airflow logged: {edit.owner}, {_moment(edit.when)}, {edit.event}")
-
-
-def _moment(when: str) -> str:
-    """A time in UTC, to the second; as it is where it is no time."""
-    try:
-        return f"{datetime.fromisoformat(when).astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
-    except ValueError:
-        return when
+    return one_line(f"last edit that Airflow logged: {edit.owner}, {moment(edit.when)}, {edit.event}")
 
 
 def dotted(path: Path) -> str:

@@ -30,6 +30,8 @@ def test_help_names_every_command(cli: Run) -> None:
         "export",
         "compare",
         "init",
+        "trigger",
+        "event",
         "ledger",
         "schema",
         "gateway",
@@ -39,7 +41,20 @@ def test_help_names_every_command(cli: Run) -> None:
 
 @pytest.mark.parametrize(
     "command",
-    ["validate", "plan", "apply", "drift", "export", "compare", "init", "ledger", "schema", "gateway"],
+    [
+        "validate",
+        "plan",
+        "apply",
+        "drift",
+        "export",
+        "compare",
+        "init",
+        "trigger",
+        "event",
+        "ledger",
+        "schema",
+        "gateway",
+    ],
 )
 def test_every_command_has_help(cli: Run, command: str) -> None:
     ran = cli(command, "--help")

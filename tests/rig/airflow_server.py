@@ -8,15 +8,18 @@ import sqlite3
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import urllib3
 
 from tests.rig.install import PASSWORD, USERNAME, Installed, database_with_dags, installed
 from tests.rig.versions import RELEASES
+
+T = TypeVar("T")
 
 START_TIMEOUT = 120.0
 """Seconds until a server has to answer; about five are usual."""
@@ -67,13 +70,43 @@ class Server:
 def running(version: str) -> Iterator[Server]:
     """A server of that version, installed first if need be; raises RuntimeError with the end of its log."""
     made = installed(RELEASES[version])
+    with _home(version) as home:
+        shutil.copy(database_with_dags(made), home / "airflow.db")
+        with _process(made, home, made.environ(home), _free_port()) as server:
+            yield server
+
+
+@contextmanager
+def scheduling(version: str, dags: Path) -> Iterator[Server]:
+    """The same with a scheduler, which parses what is in ``dags`` and runs it, none of it paused."""
+    made, port = installed(RELEASES[version]), _free_port()
+    with _home(version) as home:
+        shutil.copy(made.database, home / "airflow.db")
+        shutil.copytree(dags, home / "dags")
+        environ = {**made.environ(home, home / "dags"), **HURRIED}
+        environ["AIRFLOW__CORE__EXECUTION_API_SERVER_URL"] = f"http://127.0.0.1:{port}/execution/"
+        others = ("scheduler",) if made.release.major == 2 else ("scheduler", "dag-processor")
+        with _process(made, home, environ, port) as server, ExitStack() as stack:
+            for name in others:
+                command = [str(made.binaries / "airflow"), name]
+                stack.enter_context(_started(command, environ, home, home / f"{name}.log"))
+            yield server
+
+
+HURRIED = {
+    "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+    "AIRFLOW__CORE__PARALLELISM": "2",
+    "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
+    "AIRFLOW__SCHEDULER__JOB_HEARTBEAT_SEC": "1",
+}
+
+
+@contextmanager
+def _home(version: str) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(
         prefix=f"airflow-{version}-", dir=_fast_folder(), ignore_cleanup_errors=True
     ) as folder:
-        home = Path(folder)
-        shutil.copy(database_with_dags(made), home / "airflow.db")
-        with _process(made, home) as server:
-            yield server
+        yield Path(folder)
 
 
 class OneAtATime:
@@ -113,12 +146,22 @@ def _fast_folder() -> str | None:
 
 
 @contextmanager
-def _process(made: Installed, home: Path) -> Iterator[Server]:
-    port, log = _free_port(), home / "server.log"
+def _process(made: Installed, home: Path, environ: Mapping[str, str], port: int) -> Iterator[Server]:
+    log = home / "server.log"
+    with _started(_command(made, port), environ, home, log) as process:
+        server = _server(made, home, port)
+        _await_answer(server, process, log)
+        yield server
+
+
+@contextmanager
+def _started(
+    command: list[str], environ: Mapping[str, str], home: Path, log: Path
+) -> Iterator[subprocess.Popen[bytes]]:
     with log.open("wb") as output:
         process = subprocess.Popen(
-            _command(made, port),
-            env=made.environ(home),
+            command,
+            env=dict(environ),
             cwd=home,
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -126,9 +169,7 @@ def _process(made: Installed, home: Path) -> Iterator[Server]:
             start_new_session=True,  # a process group of its own, so that its workers end with it
         )
     try:
-        server = _server(made, home, port)
-        _await_answer(server, process, log)
-        yield server
+        yield process
     finally:
         _stop(process)
 
@@ -157,6 +198,16 @@ def _free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def eventually(look: Callable[[], T | None], what: str, seconds: float = START_TIMEOUT) -> T:
+    """The first thing that ``look`` gives; raises RuntimeError where it gives none in time."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if (found := look()) is not None:
+            return found
+        time.sleep(POLL)
+    raise RuntimeError(f"{what} did not come in {seconds:.0f} seconds")
 
 
 def _await_answer(server: Server, process: subprocess.Popen[bytes], log: Path) -> None:
