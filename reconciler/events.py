@@ -162,7 +162,7 @@ def wait(
     """The run when it has ended, or as it was last seen when the time is over or the session is to stop.
 
     ``tell`` gets the run whenever its state is another one. Whatever becomes of the wait, the run goes on.
-    Raises NotThere where somebody has deleted it.
+    Raises NotThere where somebody has deleted it, and Undecided where it can no longer be looked at.
     """
     patience = airflow.session.patience
     end, pause = patience.clock() + seconds, FIRST_PAUSE
@@ -171,13 +171,22 @@ def wait(
         pause = min(pause * GROWTH, LONGEST_PAUSE)
         if patience.stopped():
             break
-        now = find_run(airflow, run.dag_id, run.run_id)
-        if now is None:
-            raise NotThere(f"run {run.run_id} of DAG {run.dag_id} has been deleted while it was waited for")
+        now = _seen_again(airflow, run)
         if now.state != run.state:
             tell(now)
         run = now
     return run
+
+
+def _seen_again(airflow: Airflow, run: DagRun) -> DagRun:
+    what = f"run {run.run_id} of DAG {run.dag_id}"
+    try:
+        now = find_run(airflow, run.dag_id, run.run_id)
+    except AirflowError as error:
+        raise Undecided(f"{what} was {run.state} when it was last seen, and goes on: {error}") from error
+    if now is None:
+        raise NotThere(f"{what} has been deleted while it was waited for")
+    return now
 
 
 def find_asset(airflow: Airflow, uri: str) -> Asset:

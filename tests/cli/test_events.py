@@ -9,6 +9,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from reconciler import events
+from reconciler.airflow import Airflow
 from reconciler.cli.interrupts import Interrupt
 from reconciler.cli.schema import schema_file
 from tests.cli.conftest import Run, Write
@@ -87,6 +88,22 @@ def test_an_interrupted_wait_leaves_the_run_alone(cli: Run, monkeypatch: pytest.
     assert "interrupted; run r1 of DAG slow goes on" in ran.err
     assert "run r1 of DAG slow: queued" in ran.out
     assert len(stored("dag_runs")) == 1
+
+
+def test_whoever_interrupts_before_the_run_is_started_starts_none(
+    cli: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    find = events.find_dag
+
+    def interrupted(airflow: Airflow, dag_id: str) -> events.Dag:
+        signal.raise_signal(signal.SIGINT)
+        return find(airflow, dag_id)
+
+    monkeypatch.setattr(events, "find_dag", interrupted)
+    ran = cli("trigger", "dev", "etl", "--run-id", "r1")
+    assert ran.code == 130
+    assert "the run was asked to stop; run r1 of DAG etl has not been sent" in ran.err
+    assert stored("dag_runs") == []
 
 
 def test_a_run_as_a_document(cli: Run) -> None:

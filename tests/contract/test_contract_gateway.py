@@ -14,7 +14,7 @@ from reconciler.sandbox.assumptions import Assumptions
 from reconciler.sandbox.emulator import Emulator
 from reconciler.targets import MwaaTarget
 from tests.contract.cases import Case, load
-from tests.contract.servers import System, hold
+from tests.contract.servers import Seeded, System, hold
 from tests.gateway.support import environment_variables, running
 from tests.rig.airflow_server import Server
 from tests.rig.direct import Direct
@@ -111,7 +111,7 @@ def behind_gateway(forwarded: Forwarded, version: str, fresh: Callable[[], Backe
 def test_the_emulator_behind_the_gateway_holds_the_contract(
     forwarded: Forwarded, version: str, case: Case
 ) -> None:
-    hold(behind_gateway(forwarded, version, lambda: Emulator(None, version)), case)
+    hold(behind_gateway(forwarded, version, lambda: Seeded(version)), case)
 
 
 @pytest.mark.parametrize(("airflow", "version", "case"), PAIRS, indirect=["airflow"])

@@ -270,6 +270,14 @@ def test_a_run_that_somebody_deletes_is_not_waited_for_for_ever() -> None:
         events.wait(reached, DagRun("etl", RUN, "queued"))
 
 
+def test_a_wait_that_loses_sight_of_the_run_says_that_it_goes_on() -> None:
+    reached, _ = airflow("3.3.1", ok(**run("running")), Response(403, {"detail": "Forbidden"}))
+    with pytest.raises(
+        Undecided, match=rf"run {RUN} of DAG etl was running when it was last seen, and goes on"
+    ):
+        events.wait(reached, DagRun("etl", RUN, "queued"))
+
+
 @versions
 def test_an_asset_is_the_one_of_exactly_that_uri(version: str) -> None:
     first = [{"id": 7, "uri": f"{URI}.gz"}, {"id": 8, "uri": URI.upper()}]

@@ -10,8 +10,18 @@ import pytest
 from reconciler import durable
 from reconciler.errors import ReconcilerError
 from reconciler.kinds import kind_named
-from reconciler.sandbox.store import Store, StoreError, fresh_state, insert, read_state
+from reconciler.sandbox.store import (
+    Store,
+    StoreError,
+    fresh_state,
+    insert,
+    read_state,
+    state_text,
+    write_state,
+)
 from tests.sandbox.support import call, emulator, get, variable
+
+TABLES = ("pools", "variables", "connections", "event_logs", "dags", "dag_runs", "assets", "asset_events")
 
 
 @pytest.fixture
@@ -27,6 +37,10 @@ def test_a_new_environment_holds_the_default_pool_and_nothing_else() -> None:
         "variables": [],
         "connections": [],
         "event_logs": [],
+        "dags": [],
+        "dag_runs": [],
+        "assets": [],
+        "asset_events": [],
     }
 
 
@@ -258,7 +272,27 @@ def test_rows_written_by_hand_need_neither_id_nor_every_field(file: Path) -> Non
 def test_a_state_without_a_table_has_an_empty_one(file: Path) -> None:
     file.write_text('{"format": "reconciler.sandbox/1"}')
 
-    assert read_state(file) == {"pools": {}, "variables": {}, "connections": {}, "event_logs": {}}
+    assert read_state(file) == {name: {} for name in TABLES}
+
+
+def test_dags_and_assets_are_written_by_hand_and_kept(file: Path) -> None:
+    dags = {"b": {"is_paused": True}, "a": {"id": 7, "state": "failed"}}
+    state = {"format": "reconciler.sandbox/1", "dags": dags, "assets": {"s3://b": {}, "s3://a": {"id": 2}}}
+    file.write_text(json.dumps(state))
+
+    read = read_state(file)
+
+    assert read["dags"] == {
+        "a": {"is_paused": False, "state": "failed", "id": 7},
+        "b": {"id": 8, "is_paused": True, "state": "success"},
+    }
+    assert read["assets"] == {"s3://a": {"id": 2}, "s3://b": {"id": 3}}
+    write_state(file, read)
+    assert read_state(file) == read
+
+
+def test_a_state_without_dags_says_nothing_of_them() -> None:
+    assert not {"dags", "dag_runs", "assets", "asset_events"} & json.loads(state_text(fresh_state())).keys()
 
 
 def test_a_change_that_raises_leaves_the_state_as_it_was() -> None:
