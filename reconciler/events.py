@@ -11,16 +11,18 @@ before it is sent again. Everything raises AirflowError where the environment ca
 
 import re
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from http import HTTPStatus
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
 from reconciler.airflow import Airflow
 from reconciler.amazon import place_of
+from reconciler.backends import Request
 from reconciler.connect import connect, default_rate
-from reconciler.dialects.runs import MARK, Asset, AssetEvent, Dag, DagRun
+from reconciler.dialects.runs import MARK, Asset, AssetEvent, Dag, DagRun, Rows
 from reconciler.errors import AirflowError, Exhausted, NotThere, Rejected, Undecided, UsageError
 from reconciler.manifests import Environment, load_environment
 from reconciler.model import Key
@@ -56,9 +58,9 @@ FIRST_PAUSE, LONGEST_PAUSE, GROWTH = 1.0, 15.0, 1.5
 WAIT_SECONDS = 3600.0
 """How long ``wait`` waits unless told otherwise."""
 
-PAGES_OF_EVENTS = 10
-"""So many pages of an asset's newest events are searched for one whose fate is unknown: it was the newest
-seconds ago, and nothing adds a thousand to one asset in that time."""
+MOST_SEARCHED = 1000
+"""So many of the newest runs or events are searched for one whose fate is unknown: it was the newest seconds
+ago, and nothing adds a thousand in that time."""
 
 DAG_ID = re.compile(r"[\w.-]{1,250}")
 """What Airflow lets a DAG be called (``validate_key`` of both versions)."""
@@ -137,7 +139,7 @@ def trigger(
             raise _told_apart(error, dag_id, named) from error
         if answer.status == HTTP_NOT_FOUND:
             raise _no_dag(dag_id)
-        return airflow.dialect.started(dag_id, named, answer.body)
+        return airflow.dialect.run(dag_id, named, answer.body)
 
     return _once(airflow, f"run {named} of DAG {dag_id}", send, lambda: find_run(airflow, dag_id, named))
 
@@ -145,11 +147,14 @@ def trigger(
 def find_run(airflow: Airflow, dag_id: str, run_id: str) -> DagRun | None:
     """A run as it is now; ``None`` where there is none of that id.
 
-    Raises BadAnswer where its path is too long for the service and it is not among the DAG's newest 100.
+    One whose path is too long for the service is looked for among the newest thousand of its DAG.
     """
-    request = airflow.dialect.run_request(dag_id, run_id)
-    answer = airflow.session.ask(request, Key("dag_run", f"{dag_id}/{run_id}"))
-    return None if answer.status == HTTP_NOT_FOUND else airflow.dialect.run(dag_id, run_id, answer.body)
+    dialect, key = airflow.dialect, Key("dag_run", f"{dag_id}/{run_id}")
+    if not dialect.fits_run_path(dag_id, run_id):
+        runs = _rows(airflow, key, lambda offset: dialect.runs_request(dag_id, run_id, offset), dialect.runs)
+        return next((run for run in islice(runs, MOST_SEARCHED) if run.run_id == run_id), None)
+    answer = airflow.session.ask(dialect.run_request(dag_id, run_id), key)
+    return None if answer.status == HTTP_NOT_FOUND else dialect.run(dag_id, run_id, answer.body)
 
 
 def wait(
@@ -191,17 +196,13 @@ def _seen_again(airflow: Airflow, run: DagRun) -> DagRun:
 
 def find_asset(airflow: Airflow, uri: str) -> Asset:
     """The dataset or asset of exactly that URI; raises NotThere where Airflow knows none."""
-    words, offset = airflow.dialect.words, 0
-    while True:
-        request = airflow.dialect.assets_request(uri, offset)
-        answer = airflow.expect_read(request, Key(words.one, uri))
-        page = airflow.dialect.assets(answer.body)
-        for asset in page:
-            if asset.uri == uri:
-                return asset
-        if not page:
-            raise _no_asset(words.one, uri)
-        offset += len(page)
+    dialect = airflow.dialect
+    key = Key(dialect.words.one, uri)
+    alike = _rows(airflow, key, lambda offset: dialect.assets_request(uri, offset), dialect.assets)
+    found = next((asset for asset in alike if asset.uri == uri), None)
+    if found is None:
+        raise _no_asset(dialect.words.one, uri)
+    return found
 
 
 def emit(airflow: Airflow, asset: Asset | str, *, extra: Mapping[str, Any] | None = None) -> AssetEvent:
@@ -233,16 +234,27 @@ def emit(airflow: Airflow, asset: Asset | str, *, extra: Mapping[str, Any] | Non
 
 def _find_event(airflow: Airflow, asset: Asset, mark: str) -> AssetEvent | None:
     """The event of that mark among the newest ones of its asset."""
+    dialect = airflow.dialect
+    events = _rows(
+        airflow,
+        Key(f"{dialect.words.one}_event", asset.uri),
+        lambda offset: dialect.asset_events_request(asset, offset),
+        lambda body: dialect.asset_events(asset, body),
+    )
+    return next((event for event in islice(events, MOST_SEARCHED) if event.mark == mark), None)
+
+
+def _rows(
+    airflow: Airflow, key: Key, request: Callable[[int], Request], read: Callable[[Any], Rows[T]]
+) -> Iterator[T]:
+    """The rows of a listing, page by page, as far as anybody wants to know them."""
     offset = 0
-    for _ in range(PAGES_OF_EVENTS):
-        request = airflow.dialect.asset_events_request(asset, offset)
-        answer = airflow.expect_read(request, Key(f"{airflow.dialect.words.one}_event", asset.uri))
-        page = airflow.dialect.asset_events(asset, answer.body)
-        found = next((event for event in page if event.mark == mark), None)
-        if found is not None or not page:
-            return found
-        offset += len(page)
-    return None
+    while True:
+        page = read(airflow.expect_read(request(offset), key).body)
+        yield from page.rows
+        offset += len(page.rows)
+        if not page.rows or offset >= page.total:
+            return
 
 
 def _once(airflow: Airflow, what: str, send: Callable[[], T], look: Callable[[], T | None]) -> T:

@@ -5,13 +5,15 @@ the contract tests of this project.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, TypeVar
 from urllib.parse import quote
 
 from reconciler.backends import Request
 from reconciler.errors import BadAnswer
+
+T = TypeVar("T")
 
 MARK = "reconciler_event"
 """The key in an event's ``extra`` that tells it from all others: no caller gives an event its id."""
@@ -63,6 +65,14 @@ class AssetEvent:
     asset: Asset
     timestamp: str
     mark: str | None
+
+
+@dataclass(frozen=True)
+class Rows(Generic[T]):
+    """A page of a listing, with the number of rows that the server says there are in all."""
+
+    rows: tuple[T, ...]
+    total: int
 
 
 @dataclass(frozen=True)
@@ -122,41 +132,44 @@ class Runs(ABC):
     def dated(self, logical_date: str | None) -> Mapping[str, Any]:
         """How a body says that a run has this logical date, or none."""
 
+    def fits_run_path(self, dag_id: str, run_id: str) -> bool:
+        """Whether a run can be asked for by itself."""
+        return self.path_limit is None or len(_run_path(dag_id, run_id)) <= self.path_limit
+
     def run_request(self, dag_id: str, run_id: str) -> Request:
-        """Reads one run; where its own path is too long, the newest runs, among which it is."""
-        path = f"{_runs_path(dag_id)}/{_quoted(run_id)}"
-        if self.path_limit is None or len(path) <= self.path_limit:
-            return Request("GET", path)
-        return Request("GET", _runs_path(dag_id), {"limit": str(ROWS), "order_by": "-id"})
+        """One run."""
+        return Request("GET", _run_path(dag_id, run_id))
 
-    def run(self, dag_id: str, run_id: str, body: Any) -> DagRun | None:
-        """The run in the answer to ``run_request``; ``None`` where it is not there.
+    def run(self, dag_id: str, run_id: str, body: Any) -> DagRun:
+        """The run in the answer to ``run_request`` or ``trigger_request``; raises BadAnswer."""
+        found = _run(_object(body, f"run {run_id}"))
+        if (found.dag_id, found.run_id) != (dag_id, run_id):
+            raise BadAnswer(f"the answer about run {run_id} of DAG {dag_id} is about another one")
+        return found
 
-        Raises BadAnswer where the answer is no answer, or a listing is cut before it gets there.
-        """
-        given = _object(body, f"run {run_id}")
-        if "dag_runs" not in given:
-            return _run(dag_id, run_id, given)
-        rows, total = _listed(given, "dag_runs")
-        row = next((row for row in rows if row.get("dag_run_id") == run_id), None)
-        if row is None and len(rows) < total:
-            raise BadAnswer(f"run {run_id} is not among the newest {len(rows)} of DAG {dag_id}")
-        return None if row is None else _run(dag_id, run_id, row)
+    def runs_request(self, dag_id: str, run_id: str, offset: int) -> Request:
+        """A page of the runs of a DAG, newest first; only those like ``run_id`` where the release can."""
+        return Request(
+            "GET", _runs_path(dag_id), {"order_by": "-id", **_page(offset), **self.only_run(run_id)}
+        )
 
-    def started(self, dag_id: str, run_id: str, body: Any) -> DagRun:
-        """The run in the answer to ``trigger_request``; raises BadAnswer."""
-        return _run(dag_id, run_id, _object(body, f"run {run_id}"))
+    def only_run(self, _run_id: str) -> Mapping[str, str]:
+        """The parameter that narrows a list of runs to ids like one, where the release has any."""
+        return {}
+
+    def runs(self, body: Any) -> Rows[DagRun]:
+        """A page of runs, read strictly; raises BadAnswer."""
+        return _rows(body, "dag_runs", _run)
 
     def assets_request(self, uri: str, offset: int) -> Request:
         """A page of the assets whose URI resembles ``uri``: both versions match it as a pattern of SQL."""
         pattern = uri.replace("\\", "_")  # which PostgreSQL would take for an escape; any character matches
-        query = {"uri_pattern": pattern, "order_by": "id", "limit": str(ROWS), "offset": str(offset)}
-        return Request("GET", f"/{self.words.collection}", query)
+        query = {"uri_pattern": pattern, "order_by": "id"}
+        return Request("GET", f"/{self.words.collection}", {**query, **_page(offset)})
 
-    def assets(self, body: Any) -> tuple[Asset, ...]:
-        """A page of assets, read strictly; raises BadAnswer."""
-        rows, _ = _listed(body, self.words.collection)
-        return tuple(Asset(_number(row, "id"), _text(row, "uri")) for row in rows)
+    def assets(self, body: Any) -> Rows[Asset]:
+        """A page of assets, read strictly; raises BadAnswer. Airflow 2 counts all, whatever was asked for."""
+        return _rows(body, self.words.collection, lambda row: Asset(_number(row, "id"), _text(row, "uri")))
 
     @abstractmethod
     def event_request(self, asset: Asset, extra: Mapping[str, Any]) -> Request:
@@ -165,13 +178,11 @@ class Runs(ABC):
     def asset_events_request(self, asset: Asset, offset: int) -> Request:
         """A page of the events of an asset, newest first."""
         query = {self.words.event_id: str(asset.id), "order_by": "-timestamp"}
-        page = {"limit": str(ROWS), "offset": str(offset)}
-        return Request("GET", f"/{self.words.collection}/events", {**query, **page})
+        return Request("GET", f"/{self.words.collection}/events", {**query, **_page(offset)})
 
-    def asset_events(self, asset: Asset, body: Any) -> tuple[AssetEvent, ...]:
+    def asset_events(self, asset: Asset, body: Any) -> Rows[AssetEvent]:
         """A page of events, read strictly; raises BadAnswer."""
-        rows, _ = _listed(body, self.words.events)
-        return tuple(self.asset_event(asset, row) for row in rows)
+        return _rows(body, self.words.events, lambda row: self.asset_event(asset, row))
 
     def asset_event(self, asset: Asset, body: Any) -> AssetEvent:
         """One event; raises BadAnswer where it is no event of ``asset``."""
@@ -191,21 +202,26 @@ def _runs_path(dag_id: str) -> str:
     return f"/dags/{_quoted(dag_id)}/dagRuns"
 
 
-def _run(dag_id: str, run_id: str, given: Mapping[str, Any]) -> DagRun:
-    if (given.get("dag_id"), given.get("dag_run_id")) != (dag_id, run_id):
-        raise BadAnswer(f"the answer about run {run_id} of DAG {dag_id} is about another one")
+def _run_path(dag_id: str, run_id: str) -> str:
+    return f"{_runs_path(dag_id)}/{_quoted(run_id)}"
+
+
+def _page(offset: int) -> dict[str, str]:
+    return {"limit": str(ROWS), "offset": str(offset)}
+
+
+def _run(given: Mapping[str, Any]) -> DagRun:
+    names = (_text(given, name) for name in ("dag_id", "dag_run_id", "state"))
     times = (given.get(name) for name in ("logical_date", "start_date", "end_date"))
-    return DagRun(
-        dag_id, run_id, _text(given, "state"), *(time if isinstance(time, str) else None for time in times)
-    )
+    return DagRun(*names, *(time if isinstance(time, str) else None for time in times))
 
 
-def _listed(body: Any, name: str) -> tuple[list[dict[str, Any]], int]:
+def _rows(body: Any, name: str, read: Callable[[dict[str, Any]], T]) -> Rows[T]:
     given = _object(body, f"list of {name}")
     rows, total = given.get(name), given.get("total_entries")
     if not isinstance(rows, list) or type(total) is not int or not all(isinstance(row, dict) for row in rows):
         raise BadAnswer(f"the list of {name} has no rows or no total_entries")
-    return rows, total
+    return Rows(tuple(map(read, rows)), total)
 
 
 def _object(body: Any, what: str) -> dict[str, Any]:

@@ -23,6 +23,9 @@ MASKS_IN_BULK = (3, 2)
 CLAMPS_PAGES = (3, 1)
 """The first release that cuts pages at 100 rows."""
 
+RUNS_FILTERED = (3, 2)
+"""The first release whose list of runs can be asked for one id."""
+
 HTTP_BAD_REQUEST = 400
 
 INFINITE_POOLS = (3, 2)
@@ -167,6 +170,10 @@ class V2(Dialect):
         missing = [key for key in wanted if key.id not in done]
         if missing:
             raise BadAnswer(f"the bulk answer does not mention {_named(missing)}")
+
+    def only_run(self, run_id: str) -> Mapping[str, str]:
+        """A pattern of SQL since Airflow 3.2; before, the parameter is ignored."""
+        return {"run_id_pattern": run_id} if self.release >= RUNS_FILTERED else {}
 
     def dated(self, logical_date: str | None) -> Mapping[str, Any]:
         """Always said: a body without the field is a 422, and null means a run without a date."""

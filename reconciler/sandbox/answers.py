@@ -1,6 +1,6 @@
 """The shapes of Airflow's answers, errors above all."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -53,6 +53,14 @@ def routing_problem(status: int) -> Response:
     )
     body = {"detail": detail, "status": status, "title": HTTPStatus(status).phrase, "type": "about:blank"}
     return Response(status, body)
+
+
+def check_parameters(personality: Personality, query: Iterable[str], known: Collection[str]) -> None:
+    """Raises Refusal for a query parameter that the v1 API does not know; the v2 API ignores such."""
+    extra = sorted(name for name in query if name not in known)
+    if extra and personality.api == "v1":
+        text = f"Extra query parameter(s) {', '.join(extra)} not in spec"
+        raise Refusal(problem(personality, 400, text, title=None))
 
 
 def page_of_html(status: int) -> Response:

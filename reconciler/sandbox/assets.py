@@ -8,9 +8,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 from reconciler.backends import Request, Response
-from reconciler.sandbox.answers import Refusal, detail, problem, routing_problem, unprocessable
+from reconciler.sandbox.answers import (
+    Refusal,
+    check_parameters,
+    detail,
+    problem,
+    routing_problem,
+    unprocessable,
+)
 from reconciler.sandbox.calls import query_of
-from reconciler.sandbox.listing import like
+from reconciler.sandbox.listing import like, page_of
 from reconciler.sandbox.masking import Masker
 from reconciler.sandbox.personality import Personality
 from reconciler.sandbox.store import ASSET_EVENTS, ASSETS, Row, State, in_order, next_id
@@ -20,6 +27,7 @@ PATHS = {
     "v1": ("/datasets", "/datasets/events"),
     "v2": ("/assets", "/assets/events"),
 }
+PARAMETERS = frozenset({"limit", "offset", "order_by", "uri_pattern", "dag_ids", "dataset_id"})
 ASSETS_SORTED_BY = frozenset({"id", "uri", "created_at", "updated_at"})
 EVENTS_SORTED_BY = frozenset(
     {"timestamp", "source_dag_id", "source_task_id", "source_run_id", "source_map_index"}
@@ -51,7 +59,9 @@ def _assets(personality: Personality, query: Query, state: State) -> Response:
     terms = text.split("|") if personality.pipe_means_or else [text]
     patterns = [like(term.strip()) for term in terms if term.strip()]
     found = [item for item in known if not patterns or any(one.search(item[0]) for one in patterns)]
-    shown = _page(personality, query, "id", ASSETS_SORTED_BY, [_asset_view(*item) for item in found])
+    shown = page_of(
+        personality, query, PARAMETERS, "id", ASSETS_SORTED_BY, [_asset_view(*item) for item in found]
+    )
     total = len(found) if is_v2 else len(known)
     return Response(200, {PATHS[personality.api][0][1:]: shown, "total_entries": total})
 
@@ -60,28 +70,13 @@ def _asset_view(uri: str, row: Row) -> dict[str, Any]:
     return {"id": row["id"], "uri": uri, "extra": {}, "name": uri, "group": "asset"}
 
 
-def _page(
-    personality: Personality, query: Query, column: str, known: frozenset[str], rows: list[dict[str, Any]]
-) -> list[dict[str, Any]]:
-    column = query.get("order_by", column)
-    name, is_v2 = column.lstrip("-"), personality.api == "v2"
-    if name not in known:
-        text = f"Ordering with '{name}' is disallowed or the attribute does not exist on the model"
-        raise Refusal(detail(400, text) if is_v2 else problem(personality, 400, text))
-    ordered = sorted(rows, key=lambda row: (row.get(name) or "", row["id"]), reverse=column.startswith("-"))
-    start, limit = int(query.get("offset", 0)), int(query.get("limit", personality.page_default))
-    return ordered[
-        start : start + (limit if personality.page_max is None else min(limit, personality.page_max))
-    ]
-
-
 def _events(personality: Personality, masker: Masker, query: Query, state: State) -> Response:
     collection, of = (
         ("asset_events", "asset_id") if personality.api == "v2" else ("dataset_events", "dataset_id")
     )
     rows = [row for row in state[ASSET_EVENTS].values() if query.get(of) in {None, str(row["asset_id"])}]
     views = [_event_view(personality, masker, row) for row in rows]
-    shown = _page(personality, query, "timestamp", EVENTS_SORTED_BY, views)
+    shown = page_of(personality, query, PARAMETERS, "timestamp", EVENTS_SORTED_BY, views)
     return Response(200, {collection: shown, "total_entries": len(rows)})
 
 

@@ -1,11 +1,14 @@
 """What both APIs do to a table before they show it as a list."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from reconciler.kinds import Kind
+from reconciler.sandbox.answers import Refusal, check_parameters, detail, problem, unprocessable
+from reconciler.sandbox.personality import Personality
 from reconciler.sandbox.store import Row
+from reconciler.sandbox.validation import parsed_integer
 
 Item = tuple[str, Row]
 """A resource's key and row."""
@@ -55,3 +58,31 @@ def like(term: str) -> re.Pattern[str]:
 def prefix(term: str) -> str:
     """What a ``…_prefix_pattern`` compares: the term without what is no letter or digit at its end."""
     return re.sub(r"[\W_]+\Z", "", term)
+
+
+def page_of(  # noqa: PLR0913, PLR0917 - what a query may say, and what it says
+    personality: Personality,
+    query: Mapping[str, str],
+    parameters: frozenset[str],
+    column: str,
+    columns: frozenset[str],
+    rows: Iterable[Mapping[str, Any]],
+) -> list[Mapping[str, Any]]:
+    """The rows that a query asks for, sorted by ``column`` unless it says something else; raises Refusal."""
+    check_parameters(personality, query, parameters)
+    is_v2, order = personality.api == "v2", query.get("order_by", column)
+    name = order.lstrip("-")
+    if name not in columns:
+        text = f"Ordering with '{name}' is disallowed or the attribute does not exist on the model"
+        raise Refusal(detail(400, text) if is_v2 else problem(personality, 400, text))
+    start, limit = _number(personality, query, "offset"), _number(personality, query, "limit")
+    size = limit or personality.page_default
+    shown = sorted(rows, key=lambda row: (row.get(name) or "", row["id"]), reverse=order.startswith("-"))
+    return shown[start : start + (size if personality.page_max is None else min(size, personality.page_max))]
+
+
+def _number(personality: Personality, query: Mapping[str, str], name: str) -> int:
+    number, wrong = parsed_integer(query.get(name, "0"), ("query", name))
+    if wrong is not None:
+        raise Refusal(unprocessable([wrong]) if personality.api == "v2" else problem(personality, 400))
+    return int(number)

@@ -58,6 +58,8 @@ class Personality:
     """Whether the API creates events of datasets or assets."""
 
     # v2 only
+    narrows_runs: bool = False
+    """Whether a list of runs can be asked for a pattern of their ids."""
     conf_may_be_null: bool = False
     """Whether a DAG run may be started with ``null`` in place of its configuration."""
     team_name: bool = False
@@ -136,6 +138,7 @@ _AIRFLOW_3_2_1 = Personality(
     "3.2.1",
     "v2",
     MaskRules(_WORDS_3_2, shortest_secret=5, exempt=_V2_EXEMPT),
+    narrows_runs=True,
     conf_may_be_null=True,
     page_default=50,
     infinite_pools=True,
@@ -159,6 +162,7 @@ _AIRFLOW_3_3_1 = Personality(
     "3.3.1",
     "v2",
     MaskRules(_WORDS_3_3, True, True, 5, _V2_EXEMPT),  # noqa: FBT003 - the fields' own order
+    narrows_runs=True,
     conf_may_be_null=True,
     page_default=50,
     infinite_pools=True,

@@ -22,6 +22,7 @@ from reconciler.sandbox.answers import (
     unprocessable,
 )
 from reconciler.sandbox.calls import query_of
+from reconciler.sandbox.listing import like, page_of
 from reconciler.sandbox.masking import Masker
 from reconciler.sandbox.personality import Personality
 from reconciler.sandbox.store import DAGS, RUNS, Row, State, next_id
@@ -29,6 +30,7 @@ from reconciler.sandbox.validation import Column, validated
 
 ROUTE = re.compile(r"/dags/(?P<dag>[^/]+)(?P<runs>/dagRuns(/(?P<run>[^/]+))?)?\Z")
 RUN_ID = re.compile(r"[A-Za-z0-9_.~:+-]+")
+PARAMETERS = frozenset({"limit", "offset", "order_by", "state"})
 SORTED_BY = frozenset({"id", "state", "dag_id", "start_date", "end_date"})
 TEXTS = ("dag_run_id", "logical_date", "note", "data_interval_start", "data_interval_end", "execution_date")
 
@@ -74,18 +76,12 @@ def _list(personality: Personality, dag_id: str, request: Request, state: State)
     if personality.api == "v2":
         _dag(personality, dag_id, state)
     query = {name: values[-1] for name, values in query_of(request).items() if values}
-    column = query.get("order_by", "id")
-    name = column.lstrip("-")
-    if name not in SORTED_BY:
-        text = f"Ordering with '{name}' is disallowed or the attribute does not exist on the model"
-        raise Refusal(detail(400, text) if personality.api == "v2" else problem(personality, 400, text))
-    rows = [row for row in state[RUNS].values() if row["dag_id"] == dag_id]
-    rows.sort(key=lambda row: row[name], reverse=column.startswith("-"))
-    start = int(query.get("offset", 0))
-    shown = rows[start : start + int(query.get("limit", personality.page_default))]
-    return Response(
-        200, {"dag_runs": [_shown(personality, row) for row in shown], "total_entries": len(rows)}
-    )
+    like_id = like(query.get("run_id_pattern", "") if personality.narrows_runs else "")
+    runs = (row for row in state[RUNS].values() if row["dag_id"] == dag_id)
+    rows = [row for row in runs if like_id.search(row["run_id"])]
+    shown = page_of(personality, query, PARAMETERS, "id", SORTED_BY, rows)
+    views = [_shown(personality, row) for row in shown]
+    return Response(200, {"dag_runs": views, "total_entries": len(rows)})
 
 
 def _started(personality: Personality, dag_id: str, body: Any, state: State) -> Row:

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 from reconciler.backends import Request, Response
 from reconciler.kinds import KINDS, kind_named
 from reconciler.sandbox import v1_writes
-from reconciler.sandbox.answers import Refusal, page_of_html, problem, routing_problem
+from reconciler.sandbox.answers import Refusal, check_parameters, page_of_html, problem, routing_problem
 from reconciler.sandbox.calls import INFINITE, Call, health, pool_counters, query_of
 from reconciler.sandbox.listing import Item, ordered
 from reconciler.sandbox.masking import Masker
@@ -59,10 +59,7 @@ def _dispatch(call: Call, request: Request, methods: Mapping[str, tuple[Any, ...
     if request.method not in methods:
         return routing_problem(405)
     handler, *parameters = methods[request.method]
-    extra = [name for name in call.query if name not in parameters]
-    if extra:
-        text = f"Extra query parameter(s) {', '.join(sorted(extra))} not in spec"
-        return problem(call.personality, 400, text, title=None)
+    check_parameters(call.personality, call.query, parameters)
     response: Response = handler(call)
     return response
 

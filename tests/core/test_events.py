@@ -214,21 +214,29 @@ def test_what_is_no_dag_is_no_answer(body: Any) -> None:
         events.find_dag(reached, "etl")
 
 
-def test_a_run_whose_own_path_is_too_long_is_found_among_the_newest() -> None:
+@pytest.mark.parametrize(
+    ("version", "narrowed"),
+    [("2.11.2", {}), ("3.0.6", {}), ("3.2.1", {"run_id_pattern": RUN}), ("3.3.1", {"run_id_pattern": RUN})],
+)
+def test_a_run_whose_own_path_is_too_long_is_found_among_the_newest(
+    version: str, narrowed: dict[str, str]
+) -> None:
     dag = "d" * 50
-    rows = [{"dag_id": dag, "dag_run_id": name, "state": "running"} for name in ("other", RUN)]
-    reached, backend = airflow("3.3.1", page("dag_runs", rows, 900))
-    found = events.find_run(reached, dag, RUN)
-    assert found == DagRun(dag, RUN, "running")
-    assert backend.requests[0].query == {"limit": "100", "order_by": "-id"}
+    first, second = ([{"dag_id": dag, "dag_run_id": name, "state": "running"}] for name in ("other", RUN))
+    reached, backend = airflow(version, page("dag_runs", first, 900), page("dag_runs", second, 900))
+    assert events.find_run(reached, dag, RUN) == DagRun(dag, RUN, "running")
+    assert backend.asked == [("GET", f"/dags/{dag}/dagRuns")] * 2
+    queries = [{"limit": "100", "offset": offset, "order_by": "-id", **narrowed} for offset in ("0", "1")]
+    assert [request.query for request in backend.requests] == queries
 
 
-def test_a_list_of_runs_that_is_cut_short_tells_nothing_of_the_others() -> None:
-    rows = [{"dag_id": "d" * 50, "dag_run_id": "other", "state": "running"}]
-    reached, _ = airflow("3.3.1", page("dag_runs", rows, 900), page("dag_runs", rows))
-    with pytest.raises(BadAnswer, match="not among the newest 1"):
-        events.find_run(reached, "d" * 50, RUN)
-    assert events.find_run(reached, "d" * 50, RUN) is None
+def test_a_run_is_not_searched_among_old_ones() -> None:
+    dag = "d" * 50
+    rows = [{"dag_id": dag, "dag_run_id": "other", "state": "running"}] * 100
+    pages = [page("dag_runs", rows, 5000)] * (events.MOST_SEARCHED // 100)
+    reached, backend = airflow("2.11.2", *pages)
+    assert events.find_run(reached, dag, RUN) is None
+    assert len(backend.requests) == 10
 
 
 def test_a_wait_looks_less_and_less_often_until_the_run_has_ended() -> None:
@@ -272,9 +280,7 @@ def test_a_run_that_somebody_deletes_is_not_waited_for_for_ever() -> None:
 
 def test_a_wait_that_loses_sight_of_the_run_says_that_it_goes_on() -> None:
     reached, _ = airflow("3.3.1", ok(**run("running")), Response(403, {"detail": "Forbidden"}))
-    with pytest.raises(
-        Undecided, match=rf"run {RUN} of DAG etl was running when it was last seen, and goes on"
-    ):
+    with pytest.raises(Undecided, match=r"was running when it was last seen, and goes on"):
         events.wait(reached, DagRun("etl", RUN, "queued"))
 
 
@@ -338,18 +344,19 @@ def test_an_event_whose_answer_was_lost_is_recognised_by_its_mark(version: str, 
 
 @versions
 def test_an_event_that_is_not_there_after_a_lost_call_is_created_then(version: str, mark: str) -> None:
-    answers = (Response(502), happened(version, "m0"), happened(version), ok(**event(version, mark)))
+    answers = (Response(502), happened(version, "m0"), ok(**event(version, mark)))
     reached, backend = airflow(version, *answers)
     assert events.emit(reached, ASSET).mark == mark
-    assert [method for method, _ in backend.asked] == ["POST", "GET", "GET", "POST"]
+    assert [method for method, _ in backend.asked] == ["POST", "GET", "POST"]
 
 
 def test_no_more_than_the_newest_events_are_searched(mark: str) -> None:
-    pages = [happened("3.3.1", *["other"] * 100)] * events.PAGES_OF_EVENTS
+    rows = [event("3.3.1", "other")] * 100
+    pages = [page("asset_events", rows, 5000)] * (events.MOST_SEARCHED // 100)
     reached, backend = airflow("3.3.1", Response(502), *pages, ok(**event("3.3.1", mark)))
     events.emit(reached, ASSET)
     offsets = [request.query["offset"] for request in backend.requests if request.method == "GET"]
-    assert offsets == [str(100 * number) for number in range(events.PAGES_OF_EVENTS)]
+    assert offsets == [str(100 * number) for number in range(10)]
 
 
 def test_an_event_of_another_asset_is_no_answer(mark: str) -> None:
