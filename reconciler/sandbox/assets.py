@@ -10,7 +10,6 @@ from typing import Any
 from reconciler.backends import Request, Response
 from reconciler.sandbox.answers import (
     Refusal,
-    check_parameters,
     detail,
     problem,
     routing_problem,

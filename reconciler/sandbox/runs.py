@@ -31,7 +31,7 @@ from reconciler.sandbox.validation import Column, validated
 ROUTE = re.compile(r"/dags/(?P<dag>[^/]+)(?P<runs>/dagRuns(/(?P<run>[^/]+))?)?\Z")
 RUN_ID = re.compile(r"[A-Za-z0-9_.~:+-]+")
 PARAMETERS = frozenset({"limit", "offset", "order_by", "state"})
-SORTED_BY = frozenset({"id", "state", "dag_id", "start_date", "end_date"})
+SORTED_BY = frozenset({"id", "state", "dag_id"})
 TEXTS = ("dag_run_id", "logical_date", "note", "data_interval_start", "data_interval_end", "execution_date")
 
 
