@@ -266,7 +266,7 @@ def _once(airflow: Airflow, what: str, send: Callable[[], T], look: Callable[[],
         if in_doubt and (found := look()) is not None:
             return found
         if airflow.session.patience.stopped():
-            raise Exhausted(f"the run was asked to stop; {what} has not been sent")
+            raise Exhausted(f"asked to stop; {what} is not sent{' again' if in_doubt else ''}")
         try:
             return send()
         except AirflowError as error:

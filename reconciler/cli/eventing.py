@@ -40,7 +40,10 @@ def done_in(environment: Environment, airflow: Airflow) -> Done:
 
 
 def deliver(terminal: Terminal, result: Result[T], format_: str, rendering: Rendering[T]) -> None:
-    """Prints a result; stderr tells an error in either format."""
+    """Prints a result; stderr tells an error in either format.
+
+    A result has what the caller typed, and of Airflow's states, numbers and times: there is nothing to scrub.
+    """
     terminal.errors([result])
     if format_ == "json":
         entry = (
@@ -48,6 +51,6 @@ def deliver(terminal: Terminal, result: Result[T], format_: str, rendering: Rend
             if result.value is None
             else rendering.entry(result.value)
         )
-        terminal.output.result(text_of(document(rendering.format, [terminal.output.scrubbed(entry)])))
+        terminal.output.result(text_of(document(rendering.format, [entry])))
     elif result.value is not None:
-        terminal.output.result(terminal.output.scrubbed(rendering.text(result.value)))
+        terminal.output.result(rendering.text(result.value))

@@ -102,7 +102,7 @@ def test_whoever_interrupts_before_the_run_is_started_starts_none(
     monkeypatch.setattr(events, "find_dag", interrupted)
     ran = cli("trigger", "dev", "etl", "--run-id", "r1")
     assert ran.code == 130
-    assert "the run was asked to stop; run r1 of DAG etl has not been sent" in ran.err
+    assert "asked to stop; run r1 of DAG etl is not sent" in ran.err
     assert stored("dag_runs") == []
 
 

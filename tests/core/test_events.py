@@ -160,9 +160,16 @@ def test_who_may_not_start_runs_is_told_the_role_that_may(status: int) -> None:
 
 def test_a_run_that_was_asked_to_stop_before_sends_nothing() -> None:
     reached, backend = airflow("3.3.1", clock=Clock(stop_after=0))
-    with pytest.raises(Exhausted, match="has not been sent"):
+    with pytest.raises(Exhausted, match=f"asked to stop; run {RUN} of DAG etl is not sent$"):
         events.trigger(reached, "etl", run_id=RUN)
     assert backend.requests == []
+
+
+def test_a_run_that_was_asked_to_stop_after_a_lost_call_looks_and_sends_nothing_more() -> None:
+    reached, backend = airflow("3.3.1", Response(502), gone(), gone(), clock=Clock(stop_after=1))
+    with pytest.raises(Undecided, match=r"is not sent again; .* is not there so far, and may yet appear"):
+        events.trigger(reached, "etl", run_id=RUN)
+    assert [method for method, _ in backend.asked] == ["POST", "GET", "GET"]
 
 
 @versions
