@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from reconciler.kinds.connection import as_object
-from reconciler.kinds.json_text import NO_DOCUMENT, document, is_deeper, strict_json
+from reconciler.kinds.json_text import document, is_deeper, strict_json
 from reconciler.kinds.secrecy import looks_secret, tells_secrets
 from reconciler.manifests.names import unseen
 from reconciler.manifests.rules import is_clear_secret
@@ -88,10 +88,7 @@ def _is_masked(_names: Path, value: Any) -> bool:
 
 def is_telling(text: str) -> bool:
     """Whether a text holds a mask or something that looks secret, be it in JSON that nobody can read."""
-    if MASK in text or tells_secrets(text):
-        return True
-    unread = text.lstrip()[:1] in {"{", "["} and document(text) is NO_DOCUMENT
-    return unread and looks_secret(text)
+    return MASK in text or tells_secrets(text)
 
 
 def _typed(text: str) -> Any:

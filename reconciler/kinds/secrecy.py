@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 
-from reconciler.kinds.json_text import document
+from reconciler.kinds.json_text import NO_DOCUMENT, document
 from reconciler.model import ATOMS, Sealed, Secret
 
 WORDS = (
@@ -61,6 +61,8 @@ URL_WITH_PASSWORD = re.compile(r"://[^/?#\s:@]*:[^/?#\s@]+@")
 def tells_secrets(value: object) -> bool:
     """Whether a value, JSON text or URL holds something that is or looks secret, however deep.
 
+    What begins as JSON and is none, such as a template, is searched for the words that look secret.
+
     Airflow 2 shows every variable in clear, Airflow 3 what lies deep, and all versions hosts and logins.
     """
     if isinstance(value, dict):
@@ -83,4 +85,7 @@ def _telling(items: Iterable[object]) -> list[object]:
 def _text_tells_secrets(text: str) -> bool:
     if URL_WITH_PASSWORD.search(text):
         return True
-    return text.lstrip()[:1] in {"{", "["} and tells_secrets(document(text))
+    if text.lstrip()[:1] not in {"{", "["}:
+        return False
+    found = document(text)
+    return looks_secret(text) if found is NO_DOCUMENT else tells_secrets(found)

@@ -349,3 +349,24 @@ def test_no_password_cannot_be_verified_where_airflow_hides_whether_there_is_one
     found = compared(connection("c", password=""), connection("c", password=Hidden("hidden")))
     assert not found.changes
     assert whys(found) == [(("password",), "hidden")]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"token": NaN, "p": "the-plaintext"}',
+        "{'password': 'the-plaintext'}",
+        "[{password: the-plaintext}",
+        '  {"a": 1, "api_key": "the-plaintext",}',
+    ],
+)
+def test_what_is_almost_json_and_names_a_secret_is_not_shown(text: str) -> None:
+    for declared, live in ((text, "plain"), ("plain", text)):
+        (change,) = compared(variable("etl", value=declared), variable("etl", value=live)).changes
+        assert change.fields == (FieldChange(("value",), secret=True),)
+
+
+@pytest.mark.parametrize("text", ["{{ ds }}", "[draft] etl", "{a: 1}"])
+def test_what_begins_as_json_and_names_no_secret_is_shown(text: str) -> None:
+    (change,) = compared(variable("etl", value=text), variable("etl", value="plain")).changes
+    assert change.fields == (FieldChange(("value",), "plain", text),)

@@ -175,16 +175,21 @@ def plainly_looks_secret(name: str) -> bool:
 
 def plainly_tells(value: Any) -> bool:
     if isinstance(value, str):
-        try:
-            parsed = json.loads(value) if value.lstrip()[:1] in {"{", "["} else None
-        except ValueError:
-            parsed = None
-        return bool(URL_WITH_PASSWORD.search(value)) or plainly_tells(parsed)
+        return bool(URL_WITH_PASSWORD.search(value)) or plainly_tells_as_json(value)
     if isinstance(value, dict):
         return any(
             (plainly_looks_secret(name) and bool(item)) or plainly_tells(item) for name, item in value.items()
         )
     return isinstance(value, Secret | Sealed) or (isinstance(value, list) and any(map(plainly_tells, value)))
+
+
+def plainly_tells_as_json(text: str) -> bool:
+    if text.lstrip()[:1] not in {"{", "["}:
+        return False
+    try:
+        return plainly_tells(json.loads(text))
+    except ValueError:
+        return plainly_looks_secret(text)
 
 
 def plainly_digested(fields: Mapping[str, Any], key: Key) -> str:
