@@ -6,6 +6,7 @@ ruff check .
 mypy
 lint-imports --no-cache
 python -m tests.rig install
+python -m tests.rig schemas
 sh "$(dirname "$0")/chromium.sh"
 
 # The fast tests alone have to reach what guards and promises: whole branches, not a lucky end-to-end run.

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import xmlschema
 from hypothesis import given
 from junitparser import Failure, JUnitXml
 
@@ -15,6 +16,7 @@ from reconciler.render.told import Told, name_of
 from tests.render.golden import is_golden
 from tests.render.hostile import runs
 from tests.render.samples import APPLIED, CALM, DRIFT, EVERY, FLEET, change, plan, told
+from tests.rig.published import junit_schema
 
 TAGS = {"testsuites", "testsuite", "testcase", "failure", "error", "skipped"}
 
@@ -32,6 +34,28 @@ def states(suite: Any) -> dict[str, str]:
 @pytest.mark.parametrize("run", EVERY, ids=lambda run: run.command)
 def test_results_look_as_they_did(run: Told) -> None:
     assert is_golden(f"{run.command}.xml", render(run))
+
+
+@pytest.fixture(scope="module")
+def published() -> xmlschema.XMLSchema:
+    return xmlschema.XMLSchema(junit_schema())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("run", EVERY, ids=lambda run: run.command)
+def test_results_are_what_the_published_schema_says(run: Told, published: xmlschema.XMLSchema) -> None:
+    published.validate(render(run))
+    with pytest.raises(xmlschema.XMLSchemaValidationError):
+        published.validate(render(run).replace(" name=", " nom="))
+
+
+@pytest.mark.slow
+def test_no_text_from_elsewhere_breaks_the_published_schema(published: xmlschema.XMLSchema) -> None:
+    @given(runs())
+    def check(run: Told) -> None:
+        published.validate(render(run))
+
+    check()
 
 
 def test_a_guard_that_stands_against_a_kind_is_a_failed_test() -> None:

@@ -1,4 +1,4 @@
-"""``python -m tests.rig install [VERSION...]`` and ``python -m tests.rig serve VERSION``."""
+"""``python -m tests.rig install [VERSION...]``, ``... serve VERSION`` and ``... schemas``."""
 
 import argparse
 import signal
@@ -7,6 +7,7 @@ import time
 
 from tests.rig.airflow_server import running
 from tests.rig.install import installed
+from tests.rig.published import fetch
 from tests.rig.versions import RELEASES
 
 
@@ -33,11 +34,17 @@ def main() -> None:
     commands = parser.add_subparsers(dest="command", required=True)
     install = commands.add_parser("install", help="install versions, all by default")
     install.add_argument("versions", nargs="*", metavar="VERSION")
+    commands.add_parser("schemas", help="fetch the published schema that no installed package has")
     serve = commands.add_parser("serve", help="start one and print its address")
     serve.add_argument("version", choices=RELEASES)
     asked = parser.parse_args()
     try:
-        _install(asked.versions) if asked.command == "install" else _serve(asked.version)
+        if asked.command == "install":
+            _install(asked.versions)
+        elif asked.command == "schemas":
+            sys.stdout.write(f"{fetch()}\n")
+        else:
+            _serve(asked.version)
     except KeyboardInterrupt:
         sys.exit(130)
 
