@@ -8,8 +8,10 @@ from typing import Any
 
 import click
 
+from reconciler.aftermath import followed
 from reconciler.applying import Application, apply_plan, check_applicable
 from reconciler.cli import options
+from reconciler.cli.changed import commit_of
 from reconciler.cli.delivery import REPORT, Delivery, Formats, check_places, codes
 from reconciler.cli.holder import holder
 from reconciler.cli.interrupts import INTERRUPTED, Interrupt, deferred
@@ -23,8 +25,8 @@ from reconciler.guards import Allowed
 from reconciler.ledger import LEASE_GRACE, RUN_SECONDS, Lease
 from reconciler.permit import Permit, permits
 from reconciler.plan import Plan
-from reconciler.render.text import header, outcome_lines, plan_text, question
-from reconciler.report import Outcome, Report
+from reconciler.render.text import followed_line, header, outcome_lines, plan_text, question
+from reconciler.report import Report
 from reconciler.selection import Selection
 
 
@@ -144,16 +146,22 @@ class _Work:
 
     def done(self, application: Application) -> Report:
         """Carries one plan out; who watches sees each change as it lands."""
-        if self.terminal.progress is None or not application.changes:
-            return apply_plan(application, self.lease, self.interrupt.stopped)
-        plan = application.planned.plan
-        self.terminal.output.note(header(plan))
-        place = f"{plan.name}:" if self.at_once > 1 else ""
+        planned, note = application.planned, self.terminal.output.note
+        environment = planned.comparison.environment
+        is_watched = self.terminal.progress is not None and bool(application.changes)
+        place = f"{planned.plan.name}:" if self.at_once > 1 else ""
+        if is_watched:
+            note(header(planned.plan))
 
-        def landed(outcome: Outcome) -> None:
-            self.terminal.output.note("\n".join(f"{place}{line}" for line in outcome_lines(outcome)))
+        def tell(*lines: str) -> None:
+            if is_watched:
+                note("\n".join(f"{place}{line}" for line in lines))
 
-        return apply_plan(application, self.lease, self.interrupt.stopped, landed)
+        report = apply_plan(
+            application, self.lease, self.interrupt.stopped, lambda outcome: tell(*outcome_lines(outcome))
+        )
+        commit = commit_of(environment.folder) if environment.after_apply else ""
+        return followed(report, environment, planned.airflow, commit, lambda one: tell(followed_line(one)))
 
 
 def _carried_out(cleared: list[Result[Application]], formats: Formats, work: _Work) -> int:

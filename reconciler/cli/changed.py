@@ -39,6 +39,14 @@ def _changed_in(root: Path, revision: str) -> list[Path]:
     return [root / name for name in f"{changed}{new}".split("\0") if name]
 
 
+def commit_of(folder: Path) -> str:
+    """The commit that a folder's repository is at; empty where it is in none."""
+    try:
+        return _git(folder, "rev-parse", "HEAD").strip()
+    except UsageError:
+        return ""
+
+
 def _git(folder: Path, *arguments: str) -> str:
     command = ["git", "-C", str(folder), *arguments]
     try:

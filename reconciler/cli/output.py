@@ -112,7 +112,8 @@ class Output:
             for outcome in report.outcomes
         )
         plan, error = self.plan(report.plan), self.scrubbed(report.error)
-        return replace(report, plan=plan, outcomes=outcomes, error=error)
+        followed = tuple(replace(one, error=self.scrubbed(one.error)) for one in report.followed)
+        return replace(report, plan=plan, outcomes=outcomes, error=error, followed=followed)
 
     def error(self, name: str, error: BaseException | None) -> dict[str, Any]:
         """The place of an environment that failed, in a document."""

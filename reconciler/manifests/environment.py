@@ -4,13 +4,14 @@ import gc
 import re
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 from reconciler.backends import PATH_LIMIT
 from reconciler.errors import ManifestError, Origin, Problem
+from reconciler.follows import Follow
 from reconciler.guards import DEFAULT_LIMIT, Limit
 from reconciler.kinds import BY_NAME, KINDS
 from reconciler.manifests import rules
@@ -25,6 +26,7 @@ from reconciler.manifests.files import (
     shown,
     start_of,
 )
+from reconciler.manifests.following import follows
 from reconciler.manifests.layers import layer_folders, read_layers
 from reconciler.manifests.merge import emptied, kind_sections, merge_layers
 from reconciler.manifests.placed import PlacedDict, PlacedList, Places, is_literal, parts
@@ -53,6 +55,8 @@ class Environment:
     """``kms:KEY``, or the secret that is the key."""
     adopt_always: bool = False
     delete_limit: Limit = DEFAULT_LIMIT
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    after_apply: tuple[Follow, ...] = ()
     layers: tuple[Path, ...] = ()
     """The folders whose files declare something here, lower ones first; its own is the last."""
 
@@ -94,6 +98,7 @@ def load_environment(folder: Path, schemes: Collection[str], instead: Instead = 
     notable = rules.notable(merged)
     problems += rules.check_ids(merged)
     problems += rules.check(notable, schemes, allow)
+    after_apply = follows(document, problems)
     for place in ("auth", "fingerprint_key"):
         problems += rules.check_references(parts(document, place), schemes, allow)
     if problems or target is None:
@@ -113,6 +118,8 @@ def load_environment(folder: Path, schemes: Collection[str], instead: Instead = 
         fingerprint_key=_with_secrets(document.get("fingerprint_key")),
         adopt_always=document.get("adopt") == "always",
         delete_limit=_limit(parts(document, "limits").get("deletes")),
+        parameters=parts(document, "parameters"),
+        after_apply=after_apply,
         layers=tuple(layer_folders(document, folder, [])),
     )
 

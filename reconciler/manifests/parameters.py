@@ -3,7 +3,7 @@
 import json
 import operator
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,12 +90,21 @@ def _text(text: str, origin: Origin, parameters: Parameters, problems: list[Prob
     return BROKEN if wrong else _filled(text, parameters.values)
 
 
-def _filled(text: str, values: PlacedDict) -> Any:
+def _filled(text: str, values: Mapping[str, Any]) -> Any:
     """``text``, every reference in which is sound; one reference alone keeps the parameter's type."""
     whole = REFERENCE.fullmatch(text)
     if whole and whole[1] is not None:
         return values[whole[1]]
     return REFERENCE.sub(lambda match: "${" if match[1] is None else _spelled(values[match[1]]), text)
+
+
+def filled(value: Any, values: Mapping[str, Any]) -> Any:
+    """A value whose references are known to be sound, with what they stand for."""
+    if isinstance(value, str):
+        return _filled(value, values)
+    if isinstance(value, dict):
+        return {name: filled(item, values) for name, item in value.items()}
+    return [filled(item, values) for item in value] if isinstance(value, list) else value
 
 
 def _spelled(value: Any) -> str:

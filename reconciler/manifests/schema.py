@@ -134,7 +134,30 @@ def _policy() -> dict[str, Any]:
             "description": "Which secrets may be used.",
         },
         "rate_limit": {"type": "number", "exclusiveMinimum": 0, "description": rate},
+        "after_apply": _after_apply(),
     }
+
+
+def _after_apply() -> dict[str, Any]:
+    told = "${commit} and ${changed} stand for the commit and for what has been changed."
+    seconds = "With wait: seconds that the run may take; 3600 by default."
+    item = _object(
+        {
+            "event": {
+                "type": "string",
+                "description": "The URI of a dataset (Airflow 2) or asset (Airflow 3).",
+            },
+            "extra": {"type": "object", "description": f"What the event says. {told}"},
+            "trigger": {"type": "string", "description": "The id of a DAG of which a run is started."},
+            "conf": {"type": "object", "description": f"The configuration of the run. {told}"},
+            "wait": {"type": "boolean", "description": "Whether the apply fails unless the run succeeds."},
+            "timeout": {"type": "number", "exclusiveMinimum": 0, "description": seconds},
+            "when": {**GLOBS, "description": "Patterns of kind/id: only if one of these has been changed."},
+        }
+    )
+    described = {**item, "description": "One event, or one run of a DAG."}
+    help_text = "What is done after an apply that has changed something and has converged."
+    return {"type": "array", "items": described, "description": help_text}
 
 
 def _ruled(kind: Kind) -> dict[str, Any]:

@@ -80,8 +80,8 @@ class _Reader:
             yield self._finding(level, "problem", about, message, one.origin)
 
     def _report(self, item: Report) -> Iterator[Finding]:
-        if item.error:
-            yield self._finding("error", "error", "apply", item.error)
+        if item.trouble:
+            yield self._finding("error", "error", "apply", item.trouble)
         for key in item.remaining:
             yield self._about("error", "not-converged", key, f"{key.kind} {key.id} is not as it should be")
         yield from chain.from_iterable(map(self._outcome, item.outcomes))

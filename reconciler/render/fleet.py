@@ -28,7 +28,7 @@ def _state(item: Item) -> str:
     if isinstance(item, Failed):
         return "failed"
     if isinstance(item, Report):
-        return ("done" if item.outcomes else "in sync") if item.converged else "not done"
+        return ("done" if item.outcomes else "in sync") if item.succeeded else "not done"
     plan = plan_of(item)
     if plan is None:
         return "sound"

@@ -84,14 +84,14 @@ def _sort(item: Item) -> str:
 def _calm(item: Item) -> str:
     """What is right with it, where there is nothing else to tell."""
     if isinstance(item, Report):
-        return "converged" if item.converged else ""
+        return "converged" if item.succeeded else ""
     return "" if has_trouble(item) or changes_of(item) else summary(item)
 
 
 def _troubles(item: Item) -> list[str]:
     """What is wrong with it, in a few words each."""
     plan = plan_of(item)
-    found = ["error"] if isinstance(item, Failed) or (isinstance(item, Report) and item.error) else []
+    found = ["error"] if isinstance(item, Failed) or (isinstance(item, Report) and item.trouble) else []
     found += ["not converged"] if isinstance(item, Report) and not item.converged else []
     return found + ([many(len(plan.violations), "violation")] if plan and plan.violations else [])
 

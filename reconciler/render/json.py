@@ -8,7 +8,7 @@ from reconciler.compare import NOTHING, FieldChange
 from reconciler.errors import Origin, Problem
 from reconciler.model import canonical_digest
 from reconciler.plan import Action, Change, Plan, Violation
-from reconciler.report import Report
+from reconciler.report import Followed, Report
 
 PLAN_FORMAT = "reconciler.plan/1"
 DRIFT_FORMAT = "reconciler.drift/1"
@@ -65,7 +65,13 @@ def report_entry(report: Report) -> dict[str, Any]:
         "converged": report.converged,
         "remaining": [{"kind": key.kind, "id": key.id} for key in report.remaining],
         "error": report.error,
+        **({"after_apply": [*map(_followed, report.followed)]} if report.followed else {}),
     }
+
+
+def _followed(one: Followed) -> dict[str, Any]:
+    run = {"run_id": one.run_id} if one.run_id else {}
+    return {one.what: one.subject, "outcome": one.result, "error": one.error, **run}
 
 
 def validation_entry(name: str, resources: int, warnings: Sequence[Problem]) -> dict[str, Any]:

@@ -138,7 +138,7 @@ def _outcome(outcome: Outcome) -> Case:
 
 
 def _converged(report: Report) -> Case:
-    if report.converged:
+    if report.succeeded:
         return Case("in sync")
     lines = [f"not converged: {key.kind} {key.id}" for key in report.remaining]
-    return Case("in sync", "failure", report.error or "not converged", lines)
+    return Case("in sync", "failure", report.trouble or "not converged", lines)

@@ -52,7 +52,7 @@ def entries(item: Item) -> Iterator[Entry]:
     elif isinstance(item, Sound):
         yield from (_warning(_problem(problem)) for problem in item.warnings)
     elif isinstance(item, Report):
-        yield from map(_error, [item.error] if item.error else [])
+        yield from map(_error, [item.trouble] if item.trouble else [])
         yield from (_error(f"not converged: {key.kind} {key.id}") for key in item.remaining)
         yield from sorted(map(_outcome, item.outcomes), key=lambda one: one.rank)
         yield from _notes(item.plan)

@@ -38,7 +38,7 @@ def numbers(told: Told) -> Iterator[tuple[str, list[Number]]]:
 
 def _numbers(item: Item) -> Iterator[Number]:
     plan = plan_of(item)
-    succeeded = item.converged if isinstance(item, Report) else not isinstance(item, Failed)
+    succeeded = item.succeeded if isinstance(item, Report) else not isinstance(item, Failed)
     yield Number("success", int(succeeded))
     if plan is None:
         return

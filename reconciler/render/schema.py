@@ -180,7 +180,19 @@ def _environment() -> dict[str, Any]:
         "remaining": _list(_object(KEY)),
         "error": {"type": ["string", "null"]},
     }
-    return {"oneOf": [_object(plan), _object(report), _failed()]}
+    reported = {**_object({**report, "after_apply": _list(_followed())}), "required": list(report)}
+    return {"oneOf": [_object(plan), reported, _failed()]}
+
+
+def _followed() -> dict[str, Any]:
+    """An event or a DAG run that followed an apply."""
+    outcome = {
+        "outcome": {"enum": ["done", "failed", "skipped"]},
+        "error": {"type": ["string", "null"]},
+    }
+    event = _object({"event": TEXT, **outcome})
+    run = _object({"trigger": TEXT, **outcome, "run_id": TEXT})
+    return {"oneOf": [event, {**run, "required": ["trigger", *outcome]}]}
 
 
 def _options() -> dict[str, Any]:

@@ -9,7 +9,7 @@ from reconciler.plan import Action, Change, Edit, Plan
 from reconciler.render.folding import Folded, folded, kind_of_change
 from reconciler.render.page import INDENT, WHOLE, Page, json_text, pair_lines, pair_text, rows, wrapped
 from reconciler.render.plain import moment, one_line
-from reconciler.report import Outcome, Report
+from reconciler.report import Followed, Outcome, Report
 
 SYMBOLS = {
     Action.CREATE: "+",
@@ -79,6 +79,8 @@ def report_text(report: Report, page: Page = WHOLE) -> str:
     lines += [""] if outcomes else []
     lines += [one_line(f"  not converged: {key.kind} {key.id}") for key in report.remaining]
     lines += [one_line(f"  {report.error}")] if report.error else []
+    lines += [] if page.is_news else [followed_line(one) for one in report.followed]
+    lines += [""] if report.followed else []
     lines += [_result(report)]
     return "\n".join(part for line in lines for part in wrapped(line, page)) + "\n"
 
@@ -240,11 +242,20 @@ def outcome_lines(outcome: Outcome) -> Iterator[str]:
         yield one_line(f"{INDENT}warning: {outcome.warning}")
 
 
+def followed_line(one: Followed) -> str:
+    """What became of one thing that followed an apply."""
+    run = f" (run {one.run_id})" if one.run_id else ""
+    error = f", {one.error}" if one.error else ""
+    return one_line(f"  then {one.what} {one.subject}{run}: {one.result}{error}")
+
+
 def _result(report: Report) -> str:
     done = [outcome for outcome in report.outcomes if outcome.result == "done"]
     calls = f"{_many(report.reads, 'read')} and {_many(report.writes, 'write')}"
     if report.converged and not report.outcomes:
         return f"Nothing to apply. {calls}."
+    if report.converged and report.trouble:
+        return f"Applied and verified: {_many(len(done), 'change')}; what was to follow failed. {calls}."
     if report.converged:
         return f"Applied and verified: {_many(len(done), 'change')}. {calls}."
     state = "Partly applied" if report.touched else "Nothing was written"

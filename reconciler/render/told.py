@@ -66,7 +66,7 @@ def changes_of(item: Item) -> Sequence[Change]:
 def has_trouble(item: Item) -> bool:
     """Whether a reader should look at the environment at once."""
     if isinstance(item, Report):
-        return not item.converged
+        return not item.succeeded
     return isinstance(item, Failed) or (isinstance(item, Plan) and bool(item.violations))
 
 

@@ -8,3 +8,5 @@ cat >prod/airflow.json <<'END'
   "assets": {"s3://acme-data/in/orders": {}}
 }
 END
+mkdir -p dev
+sed 's,s3://acme-data/in/orders,reconciler://dev,' prod/airflow.json >dev/airflow.json
