@@ -32,6 +32,25 @@ print(json.dumps([sorted(bag.dags), bag.import_errors]))
 """
 
 
+AFTERWARDS = [
+    {"event": URI, "extra": {"key": "${changed}"}, "when": ["variable/*"]},
+    {
+        "trigger": "run_command",
+        "conf": {"command": "true"},
+        "wait": True,
+        "timeout": 120,
+        "when": ["variable/*"],
+    },
+    {
+        "trigger": "run_command",
+        "conf": {"command": "exit 3"},
+        "wait": True,
+        "timeout": 120,
+        "when": ["pool/*"],
+    },
+]
+
+
 def versions(*names: str) -> pytest.MarkDecorator:
     marked = [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in names]
     return pytest.mark.parametrize("version", marked)
@@ -50,7 +69,7 @@ def tool(
     monkeypatch.setenv("AIRFLOW_PASSWORD", "admin")
     with reached_directly(scheduled) as world:
         made = Tool(tmp_path / "env", capsys)
-        made.configure(world.target, **world.settings)
+        made.configure(world.target, **world.settings, after_apply=AFTERWARDS)
         yield made
 
 
@@ -76,6 +95,15 @@ def test_a_run_of_a_command_and_a_run_for_new_data(
 
     wrong = tool("trigger", "run_command", "--conf", '{"command": 1}')
     assert (wrong.code, "answered 400" in wrong.err) == (1, True)
+
+    tool.declare(variables={"a": "1"})
+    applied = tool.json("apply", "--yes")
+    assert applied.code == 0, applied.err
+    assert [one["outcome"] for one in applied.environment["after_apply"]] == ["done", "done"]
+    tool.declare(variables={"a": "1"}, pools={"p": {"slots": 1}})
+    applied = tool.json("apply", "--yes")
+    assert (applied.code, applied.environment["converged"]) == (4, True)
+    assert applied.environment["after_apply"][0]["error"].endswith("is failed")
 
     run = eventually(lambda: ended(direct, "on_new_data"), "a run for new data")
     assert run["state"] == "success"
