@@ -1,6 +1,5 @@
 """Which environments git has changed something of."""
 
-import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -48,6 +47,8 @@ def commit_of(folder: Path) -> str:
 
 
 def _git(folder: Path, *arguments: str) -> str:
+    import subprocess  # noqa: PLC0415 - most runs ask git nothing
+
     command = ["git", "-C", str(folder), *arguments]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - the user's own git
