@@ -60,6 +60,7 @@ IAM_ACTIONS = {
     "ListSecrets": "secretsmanager:ListSecrets",
     "ListObjectsV2": "s3:ListBucket",
     "PutObject": "s3:PutObject",
+    "SendMessageBatch": "sqs:SendMessage",
 }
 """What an operation of AWS takes to be allowed."""
 
@@ -129,6 +130,11 @@ def _session(place: Place) -> "boto3.Session":
         aws_session_token=credentials["SessionToken"],
         region_name=place.region or own.region_name,
     )
+
+
+def forget_sessions() -> None:
+    """Lets later calls sign in anew: an assumed role's credentials end after an hour, a process may not."""
+    _session.cache_clear()
 
 
 def _assumed(own: "boto3.Session", role_arn: str) -> Mapping[str, str]:
