@@ -22,6 +22,7 @@ from aws_lambda_powertools.utilities.batch.types import PartialItemFailureRespon
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from reconciler import amazon
 from reconciler.aws.archive import manifests
 from reconciler.aws.queue import Message, send
 from reconciler.aws.reconciling import Outcome, Worked, work
@@ -139,6 +140,8 @@ def _processor(event: Mapping[str, Any]) -> BatchProcessor:
 
 
 def _begin(context: LambdaContext) -> None:
+    """Takes no session of AWS along: a running function may be called for longer than a role is assumed."""
+    amazon.forget_sessions()
     logger.set_correlation_id(context.aws_request_id)
 
 

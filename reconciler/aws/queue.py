@@ -2,10 +2,10 @@
 
 import hashlib
 import json
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 from reconciler import amazon
@@ -101,7 +101,7 @@ def _refused(
     for pause in PAUSES:
         if not left:
             break
-        time.sleep(pause)
+        sleep(pause)
         left = _tried(client, queue, [entry for entry, _ in left])
     return left
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from reconciler import amazon
 from reconciler.cli.main import run
 
 
@@ -36,12 +35,7 @@ class Ended:
 
 
 def ended(root: Path, command: str, *options: str, environments: Sequence[str]) -> Ended:
-    """Runs ``command`` on environments below ``root``: logs go to stderr, numbers to stdout.
-
-    No session of AWS is taken along from an earlier call: where a role was assumed, its credentials live for
-    an hour, and a function may live for longer.
-    """
-    amazon.forget_sessions()
+    """Runs ``command`` on environments below ``root``: logs go to stderr, numbers to stdout."""
     with _at(root) as scratch:
         file = scratch / "result.json"
         told = ("--log-format", "json", "--no-progress", "--format", f"json={file}")

@@ -17,6 +17,7 @@ from reconciler.backends import Backend, Request, Response
 from reconciler.connect import connect
 from reconciler.sandbox.emulator import Emulator
 from reconciler.sandbox.faults import Faulty, parse_fault
+from reconciler.targets import SandboxTarget, Target
 from tests.aws import support
 
 KEEPS_FOR = 5400
@@ -41,13 +42,17 @@ class Wire:
     requests: list[Request] = field(default_factory=list)
     fault: Callable[[Request], None] = lambda _request: None
     faults: Sequence[str] = ()
+    faulty: str | None = None
+    """The one environment that meets ``faults``; ``None`` for all."""
 
     @property
     def writes(self) -> list[str]:
         return [f"{one.method} {one.path}" for one in self.requests if one.method != "GET"]
 
-    def around(self, backend: Backend) -> Backend:
-        return _Watched(self, Faulty(backend, map(parse_fault, self.faults)) if self.faults else backend)
+    def around(self, backend: Backend, target: Target) -> Backend:
+        assert isinstance(target, SandboxTarget)
+        met = self.faulty in {None, Path(target.folder).name}
+        return _Watched(self, Faulty(backend, map(parse_fault, self.faults if met else ())))
 
 
 @dataclass
@@ -213,7 +218,8 @@ def applying(monkeypatch: pytest.MonkeyPatch) -> None:
 def wire(monkeypatch: pytest.MonkeyPatch) -> Wire:
     wire = Wire()
     monkeypatch.setattr(
-        "reconciler.cli.planning.connect", lambda target, resolve: wire.around(connect(target, resolve))
+        "reconciler.cli.planning.connect",
+        lambda target, resolve: wire.around(connect(target, resolve), target),
     )
     return wire
 

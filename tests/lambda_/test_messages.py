@@ -165,25 +165,26 @@ def test_what_is_refused_or_broken_is_put_aside_and_the_rest_is_done(
 def test_a_throttled_environment_comes_back_and_holds_up_no_other(
     fleet: Fleet, queue: Queue, wire: Wire, log: Log
 ) -> None:
-    slow = fleet.add("slow", variables={"a": "1"})
-    queue.send({"environment": slow})
+    folders = [fleet.add(name, variables={"a": "1"}) for name in ("slow", "fast")]
+    queue.send(*({"environment": folder} for folder in folders))
     event = queue.receive()
-    wire.faults = ("1-=429",)
+    wire.faulty, wire.faults = "slow", ("*=throttle",)
     queue.settle(event, call(event))
-    assert log() == ["failed"]
-    assert fleet.variables("slow") == {}
+    assert log() == ["failed", "done"]
+    assert (fleet.variables("slow"), fleet.variables("fast")) == ({}, {"a": "1"})
 
-    wire.faults = ("GET#2=429", "POST#1=429")
+    wire.faults = ("GET#2=throttle", "POST#1=throttle")
     queue.work_off()
 
-    assert log() == ["failed", "done"]
+    assert log() == ["failed", "done", "done"]
     assert fleet.variables("slow") == {"a": "1"}
+    assert queue.put_aside() == []
 
 
 def test_what_did_not_converge_comes_back(fleet: Fleet, queue: Queue, wire: Wire, log: Log) -> None:
     queue.send({"environment": fleet.add("dev", variables={"a": "1", "b": "2"})})
     event = queue.receive()
-    wire.faults = ("POST#2=403",)
+    wire.faults = ("POST#2=expire",)
     queue.settle(event, call(event))
     wire.faults = ()
     queue.work_off()
@@ -274,7 +275,7 @@ def test_a_saved_plan_permits_what_it_shows_and_nothing_else(
 
 
 def test_a_fifo_queue_keeps_messages_of_a_failed_environment_in_order(
-    fleet: Fleet, wire: Wire, log: Log, monkeypatch: pytest.MonkeyPatch
+    fleet: Fleet, log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     queue = made_queue(support.fresh("fifo"), ".fifo", FifoQueue="true")
     monkeypatch.setenv("RECONCILER_QUEUE", queue.url)
