@@ -78,7 +78,8 @@ def test_the_role_that_applies_trusts_one_branch_or_environment_to_the_letter(na
 
 
 def test_what_a_refusal_says_it_takes_is_in_the_policies() -> None:
-    actions = json.dumps([POLICIES["apply"], POLICIES["doctor"]])
+    template = Path(__file__).parents[2] / "examples" / "aws" / "template.yaml"
+    actions = json.dumps([POLICIES["apply"], POLICIES["doctor"]]) + template.read_text()
     for told in amazon.IAM_ACTIONS.values():
         first = told.split()[0].rstrip(",")
         assert first in actions or first == "sts:AssumeRole"
