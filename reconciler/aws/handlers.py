@@ -24,7 +24,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from reconciler import amazon
 from reconciler.aws.archive import manifests
-from reconciler.aws.queue import Message, send
+from reconciler.aws.queue import Message, first, send
 from reconciler.aws.reconciling import Outcome, Worked, work
 from reconciler.aws.running import Ended, ended
 from reconciler.aws.settings import Settings, wanted
@@ -155,5 +155,4 @@ def _count(function: str, settings: Settings, counts: Mapping[str, int]) -> None
 
 
 def _failure(command: str, run: Ended) -> Failed:
-    told = "; ".join(f"{name}: {why}" for name, why in run.failed.items()) or "the log says why"
-    return Failed(f"reconciler {command} ended with {run.code}: {told}")
+    return Failed(f"reconciler {command} ended with {run.code}: {first(run.failed) or 'the log says why'}")

@@ -19,6 +19,9 @@ PAUSES = (0.5, 2.0, 8.0)
 """Seconds before what was not taken is sent again."""
 
 
+MOST_TOLD = 10
+
+
 class Poison(UsageError):
     """A message that no delivery can make good."""
 
@@ -73,8 +76,13 @@ def send(queue: str, messages: Sequence[Message], request: str) -> None:
         for entry, why in _refused(client, queue, batch)
     }
     if left:
-        told = "; ".join(f"{environment}: {why}" for environment, why in left.items())
-        raise NotSent(f"{len(left)} of {len(messages)} messages were not sent: {told}")
+        raise NotSent(f"{len(left)} of {len(messages)} messages were not sent: {first(left)}")
+
+
+def first(reasons: Mapping[str, str]) -> str:
+    """The first of some environments with what is wrong; thousands would be no message any more."""
+    told = [f"{environment}: {why}" for environment, why in [*reasons.items()][:MOST_TOLD]]
+    return "; ".join([*told, *([f"and {len(reasons) - MOST_TOLD} more"] if len(reasons) > MOST_TOLD else [])])
 
 
 def _batches(entries: Sequence[Mapping[str, Any]]) -> Iterator[Sequence[Mapping[str, Any]]]:

@@ -4,6 +4,7 @@ import contextlib
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from reconciler.errors import UsageError
 from tests.aws import support
 from tests.e2e.broken import Raw
 from tests.lambda_.conftest import Context, Fleet, Queue, Wire, call, made_queue, numbers, zipped
+from tests.lambda_.test_template import ALARMS
 
 SCHEDULED = {
     "version": "0",
@@ -292,3 +294,55 @@ def test_an_assumed_role_is_assumed_anew_by_each_call(
     drift()
     assert len(made) == 2 * first
     assert applied.bucket
+
+
+def test_the_first_of_many_failures_are_told_and_the_rest_counted() -> None:
+    told = queues.first({f"e{number:02}": "broken" for number in range(12)})
+    assert told.endswith("e09: broken; and 2 more")
+    assert queues.first({"dev": "broken"}) == "dev: broken"
+
+
+def test_the_alarm_for_drift_looks_at_the_numbers_that_drift_tells(
+    applied: Fleet, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "stack")
+    edit(applied, "prod")
+    capsys.readouterr()
+    drift()
+    alarm = ALARMS["Drifted"]
+    now = datetime.now(UTC)
+    with support.client("cloudwatch") as cloudwatch:
+        for line in capsys.readouterr().out.splitlines():
+            if line.startswith('{"_aws"'):
+                as_cloudwatch_does(cloudwatch, json.loads(line), now)
+        found = cloudwatch.get_metric_statistics(
+            Namespace=alarm["Namespace"],
+            MetricName=alarm["MetricName"],
+            Dimensions=[{"Name": one["Name"], "Value": named(one["Value"])} for one in alarm["Dimensions"]],
+            StartTime=now - timedelta(hours=1),
+            EndTime=now + timedelta(hours=1),
+            Period=7200,
+            Statistics=[alarm["Statistic"]],
+        )
+    assert [one["Maximum"] for one in found["Datapoints"]] == [1.0]
+
+
+def as_cloudwatch_does(cloudwatch: Any, line: dict[str, Any], now: datetime) -> None:
+    """Keeps the metrics of a line in the embedded metric format."""
+    for told in line["_aws"]["CloudWatchMetrics"]:
+        data = [
+            {
+                "MetricName": metric["Name"],
+                "Dimensions": [{"Name": name, "Value": line[name]} for name in dimensions],
+                "Value": value[0] if isinstance(value := line[metric["Name"]], list) else value,
+                "Timestamp": now,
+            }
+            for metric in told["Metrics"]
+            for dimensions in told["Dimensions"]
+        ]
+        cloudwatch.put_metric_data(Namespace=told["Namespace"], MetricData=data)
+
+
+def named(value: str | dict[str, str]) -> str:
+    """A dimension's value; the stack's name is what the function was deployed with."""
+    return "stack" if value == {"Ref": "AWS::StackName"} else str(value)
