@@ -3,6 +3,7 @@
 import io
 import json
 import zipfile
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +21,7 @@ from reconciler.sandbox.faults import Faulty, parse_fault
 from reconciler.targets import SandboxTarget, Target
 from tests.aws import support
 
+CREATED = 201
 KEEPS_FOR = 5400
 """Seconds that a queue hides a message: six times what a function may take."""
 
@@ -37,9 +39,11 @@ class Context:
 
 @dataclass
 class Wire:
-    """Every call to Airflow, and what is done instead of one; ``fault`` may raise, or do nothing."""
+    """Every call that Airflow carries out; ``fault`` is called before each, and may raise."""
 
     requests: list[Request] = field(default_factory=list)
+    created: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """How often Airflow has created a variable of an environment."""
     fault: Callable[[Request], None] = lambda _request: None
     faults: Sequence[str] = ()
     faulty: str | None = None
@@ -52,13 +56,15 @@ class Wire:
     def around(self, backend: Backend, target: Target) -> Backend:
         assert isinstance(target, SandboxTarget)
         met = self.faulty in {None, Path(target.folder).name}
-        return _Watched(self, Faulty(backend, map(parse_fault, self.faults if met else ())))
+        name = Path(target.folder).name
+        return Faulty(_Watched(self, backend, name), map(parse_fault, self.faults if met else ()))
 
 
 @dataclass
 class _Watched:
     wire: Wire
     backend: Backend
+    name: str
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.backend, name)
@@ -66,7 +72,10 @@ class _Watched:
     def send(self, request: Request) -> Response:
         self.wire.fault(request)
         self.wire.requests.append(request)
-        return self.backend.send(request)
+        response = self.backend.send(request)
+        if (request.method, response.status) == ("POST", CREATED):
+            self.wire.created[self.name, str(request.body["key"])] += 1
+        return response
 
 
 @dataclass(frozen=True)
@@ -109,8 +118,9 @@ class Fleet:
         from datetime import timedelta
 
         backend = s3_backends[support.ACCOUNT]["aws"]
-        key = backend.buckets[self.bucket].keys[f"{name}.json"]
-        key.last_modified -= timedelta(seconds=KEEPS_FOR)
+        key = backend.buckets[self.bucket].keys.get(f"{name}.json")
+        if key is not None:
+            key.last_modified -= timedelta(seconds=KEEPS_FOR)
 
 
 @dataclass(frozen=True)
