@@ -121,6 +121,7 @@ def _log(record: SQSRecord, worked: Worked) -> None:
         "environment": worked.environment,
         "outcome": worked.outcome.value,
         "why": worked.why,
+        "changes": worked.changes,
         "message_id": record.message_id,
         "received": record.attributes.approximate_receive_count,
     }

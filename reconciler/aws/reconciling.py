@@ -1,7 +1,7 @@
 """What becomes of one message: the environment is planned or applied, or the message comes back."""
 
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -49,6 +49,7 @@ class Worked:
     outcome: Outcome
     environment: str = ""
     why: Mapping[str, str] = field(default_factory=dict)
+    changes: Sequence[str] = ()
 
 
 class Unleased(Refused):
@@ -132,4 +133,4 @@ def _run(
 def _judged(message: Message, run: Ended) -> Worked:
     outcome = Outcome.LOCKED if run.is_locked else OUTCOMES.get(run.code, Outcome.FAILED)
     why = run.failed or ({} if outcome is Outcome.DONE else {"exit_code": str(run.code)})
-    return Worked(outcome, message.environment, why)
+    return Worked(outcome, message.environment, why, run.changes)

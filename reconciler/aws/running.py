@@ -10,6 +10,8 @@ from typing import Any
 
 from reconciler.cli.main import run
 
+MOST_NAMED = 100
+
 
 @dataclass(frozen=True)
 class Ended:
@@ -26,6 +28,19 @@ class Ended:
             for one in self.environments
             if isinstance(one.get("error"), Mapping)
         }
+
+    @property
+    def changes(self) -> Sequence[str]:
+        """What was planned or applied, as far as a line of a log holds it: no values."""
+        named = [
+            f"{change['action']} {change['kind']}/{change['id']}"
+            for one in self.environments
+            for change in one.get("changes", ())
+        ]
+        return [
+            *named[:MOST_NAMED],
+            *([f"and {len(named) - MOST_NAMED} more"] if len(named) > MOST_NAMED else []),
+        ]
 
     @property
     def is_locked(self) -> bool:

@@ -248,6 +248,17 @@ def test_a_function_that_plans_never_writes(
     assert (counted["messages_done"], counted["messages_poisoned"]) == (1, 1)
 
 
+def test_the_log_names_what_was_changed_and_shows_no_value(
+    fleet: Fleet, queue: Queue, caplog: pytest.LogCaptureFixture
+) -> None:
+    queue.send({"environment": fleet.add("dev", variables={f"v{n:03}": "hidden" for n in range(102)})})
+    queue.work_off()
+    (told,) = (vars(one) for one in caplog.records if one.msg == "done")
+    assert told["changes"][:2] == ["create variable/v000", "create variable/v001"]
+    assert told["changes"][100:] == ["and 2 more"]
+    assert "hidden" not in str(told)
+
+
 def test_a_saved_plan_permits_what_it_shows_and_nothing_else(
     fleet: Fleet, queue: Queue, wire: Wire, log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
