@@ -64,7 +64,8 @@ def _nothing(_request: Request) -> None:
     """Lets the call through."""
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(8))
 @pytest.mark.usefixtures("applying")
 def test_nothing_is_lost_nothing_is_done_twice_and_all_is_counted(
     fleet: Fleet, wire: Wire, seed: int, capsys: pytest.CaptureFixture[str]
