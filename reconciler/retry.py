@@ -55,11 +55,13 @@ TABLE = {
     (Purpose.UPDATE, Fate.UNKNOWN): Next.AGAIN,
     (Purpose.CREATE, Fate.THROTTLED): Next.AGAIN,
     (Purpose.CREATE, Fate.UNKNOWN): Next.LOOK,
+    (Purpose.CREATE, Fate.GONE): Next.LOOK,
     (Purpose.DELETE, Fate.THROTTLED): Next.AGAIN,
     (Purpose.DELETE, Fate.UNKNOWN): Next.LOOK,
     (Purpose.DELETE, Fate.GONE): Next.DONE,
 }
-"""Everything else is given up."""
+"""Everything else is given up. A creation that is told that nothing is there may have been made all the same:
+nothing has to be there for it."""
 
 STATUSES: dict[int, Fate] = {HTTPStatus.NOT_FOUND: Fate.GONE, HTTPStatus.CONFLICT: Fate.CONFLICT}
 

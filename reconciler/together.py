@@ -94,7 +94,8 @@ class Together:
             error = caught
         if error is None:
             return Attempt(keys)
-        return self._looked_after(batch, ready, error) if fate(error) is Fate.UNKNOWN else Attempt()
+        in_doubt = fate(error) is Fate.UNKNOWN or next_step(purpose, error) is Next.LOOK
+        return self._looked_after(batch, ready, error) if in_doubt else Attempt()
 
     def _looked_after(self, batch: Batch, ready: tuple[Change, ...], error: AirflowError) -> Attempt:
         """What a listing shows of a call of which nobody knows what became."""

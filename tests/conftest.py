@@ -4,11 +4,16 @@ from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
+from hypothesis.internal.conjecture import providers
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]  # it has no stubs
 
 from reconciler import amazon, retry
 from tests.rig.airflow_server import OneAtATime, Server
 from tests.rig.versions import RELEASES
+
+providers._get_local_constants = lambda: providers._local_constants
+"""What Hypothesis tries must not depend on the constants of modules that happen to be imported by then: the
+same tests would try other things in another order, and after any change of the program."""
 
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")

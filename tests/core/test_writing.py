@@ -74,6 +74,18 @@ def test_a_create_is_one_post() -> None:
     assert (outcomes[0].error, outcomes[0].warning) == (None, None)
 
 
+def test_a_create_that_is_told_that_nothing_is_there_is_looked_for() -> None:
+    outcomes, backend = run("3.3.1", [pool("p")], [], gone(), ok(**p()))
+    assert told(outcomes) == [("done", 1)]
+    assert backend.asked == [("POST", "/pools"), ("GET", "/pools/p")]
+
+
+def test_a_create_that_is_told_so_and_has_made_nothing_is_refused() -> None:
+    outcomes, backend = run("3.3.1", [pool("p")], [], gone(), gone())
+    assert told(outcomes) == [("refused", 1)]
+    assert backend.asked == [("POST", "/pools"), ("GET", "/pools/p")]
+
+
 def test_airflow_2_is_asked_first_whether_a_variable_to_be_created_has_appeared() -> None:
     outcomes, backend = run("2.11.2", [variable("a", 1)], [], gone(), ok(**v("a", "1")))
     assert told(outcomes) == [("done", 1)]

@@ -55,7 +55,7 @@ no connection     again   look    again   look
 no JSON           again   look    again   look
 pages contradict  again   look    again   look
 429               again   again   again   again
-404               stop    stop    stop    done
+404               stop    look    stop    done
 409               stop    stop    stop    stop
 400               stop    stop    stop    stop
 422               stop    stop    stop    stop
