@@ -2,7 +2,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 READY := .venv/.ready
-WHOLE := benchmarks canaries e2e faults gateway kill properties protocol terminal # try whole programs out, at random or by force
+WHOLE := action benchmarks canaries doctor e2e faults gateway kill lambda_ properties protocol terminal # try whole programs out, at random or by force
 
 .PHONY: help setup demo test check bench docs mutation fix lock schemas pictures
 
@@ -34,7 +34,7 @@ bench: setup ## what the program costs, against goals and peers; writes benchmar
 docs: setup ## the documentation as a site, in site/
 	$(BIN)/python scripts/commands.py docs/commands.md
 	$(BIN)/python scripts/fields.py docs/manifests.md
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 mutation: setup ## which small changes of what guards a plan the fast tests do not notice; 20 minutes
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh scripts/mutation.sh
