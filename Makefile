@@ -2,7 +2,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 READY := .venv/.ready
-WHOLE := action benchmarks canaries doctor e2e faults gateway kill lambda_ properties protocol terminal # try whole programs out, at random or by force
+WHOLE := action aws benchmarks canaries doctor e2e faults gateway kill lambda_ properties protocol terminal # try whole programs out, at random or by force
 
 .PHONY: help setup demo test check bench docs mutation fix lock schemas pictures
 
