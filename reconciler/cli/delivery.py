@@ -117,8 +117,9 @@ class Delivery(Generic[T]):
         if page is not None and all(result.value is None for result in self.results):
             return ""
         blocks = [self._block(result, page or WHOLE) for result in self.results]
-        summary = fleet_text([*map(self._item, self.results)]) if self.rendering.between else ""
-        return self.rendering.between.join([*blocks, *([summary] if summary else [])])
+        if len(blocks) > 1 and self.rendering.between:
+            blocks.append(fleet_text([*map(self._item, self.results)]))
+        return self.rendering.between.join(blocks)
 
     def _block(self, result: Result[T], page: Page) -> str:
         if result.value is None:

@@ -92,7 +92,8 @@ def load_environment(folder: Path, schemes: Collection[str], instead: Instead = 
     document = environment_document(folder, problems)
     target = _target(document, folder, problems)
     problems += _check_ledger(document, folder, target)
-    layers = read_layers(document, folder, problems, instead)
+    folders = layer_folders(document, folder, problems)
+    layers = read_layers(document, folders, problems, instead)
     merged = merge_layers(layers)
     allow = _strings(parts(document, "secrets"), "allow")
     notable = rules.notable(merged)
@@ -120,7 +121,7 @@ def load_environment(folder: Path, schemes: Collection[str], instead: Instead = 
         delete_limit=_limit(parts(document, "limits").get("deletes")),
         parameters=parts(document, "parameters"),
         after_apply=after_apply,
-        layers=tuple(layer_folders(document, folder, [])),
+        layers=tuple(folders),
     )
 
 

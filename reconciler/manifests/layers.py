@@ -19,11 +19,10 @@ from reconciler.manifests.validation import unreadable, validate
 
 
 def read_layers(
-    environment: PlacedDict, folder: Path, problems: list[Problem], instead: Instead = AS_THEY_ARE
+    environment: PlacedDict, folders: list[Path], problems: list[Problem], instead: Instead = AS_THEY_ARE
 ) -> list[PlacedDict]:
-    """Every layer of an environment, the folder itself on top; tells ``problems`` what is wrong."""
+    """Every layer of an environment, its own folder on top; tells ``problems`` what is wrong."""
     parameters = Parameters.of(environment)
-    folders = layer_folders(environment, folder, problems)
     others = frozenset(layer.resolve() for layer in folders)
     layers = [_layer(layer, others, parameters, problems, instead) for layer in folders]
     listed = environment.get("layers")

@@ -11,9 +11,7 @@ NAMED = ("not done", "failed")
 
 
 def fleet_text(items: Sequence[Item]) -> str:
-    """How many environments are in which state, those in trouble by name; nothing for a single one."""
-    if len(items) == 1:
-        return ""
+    """How many environments are in which state, those in trouble by name."""
     states: dict[str, list[str]] = {}
     for item in items:
         states.setdefault(_state(item), []).append(name_of(item))
