@@ -75,10 +75,17 @@ def page_of(  # noqa: PLR0913, PLR0917 - what a query may say, and what it says
     if name not in columns:
         text = f"Ordering with '{name}' is disallowed or the attribute does not exist on the model"
         raise Refusal(detail(400, text) if is_v2 else problem(personality, 400, text))
-    start, limit = _number(personality, query, "offset"), _number(personality, query, "limit")
-    size = limit or personality.page_default
+    start, size = _number(personality, query, "offset"), _size(personality, query)
     shown = sorted(rows, key=lambda row: (row.get(name) or "", row["id"]), reverse=order.startswith("-"))
-    return shown[start : start + (size if personality.page_max is None else min(size, personality.page_max))]
+    return shown[start : start + size]
+
+
+def _size(personality: Personality, query: Mapping[str, str]) -> int:
+    """How many rows a page has at most; to the v1 API a limit of 0 is none."""
+    given = _number(personality, query, "limit")
+    is_given = "limit" in query and (given > 0 or personality.api == "v2")
+    size = given if is_given else personality.page_default
+    return size if personality.page_max is None else min(size, personality.page_max)
 
 
 def _number(personality: Personality, query: Mapping[str, str], name: str) -> int:
