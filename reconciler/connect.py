@@ -7,6 +7,9 @@ from typing import Any
 from reconciler.backends import Backend, Witness
 from reconciler.errors import SecretError
 from reconciler.model import Secret
+from reconciler.rate import RateLimit
+from reconciler.retry import Patience
+from reconciler.session import Session, Watcher
 from reconciler.targets import HttpTarget, MwaaTarget, SandboxTarget, Target
 
 MWAA_RATE = 10.0
@@ -39,6 +42,13 @@ def environment_names(target: MwaaTarget) -> list[str]:
     from reconciler.backends.mwaa import names_at  # noqa: PLC0415 - boto3 takes 0.1 s to import
 
     return names_at(target)
+
+
+def session_with(
+    backend: Backend, target: Target, rate: float | None, watcher: Watcher, patience: Patience
+) -> Session:
+    """A session that keeps to a rate in requests a second, where none is given to that of the target."""
+    return Session(backend, RateLimit(rate or default_rate(target)), watcher, patience)
 
 
 def default_rate(target: Target) -> float | None:

@@ -21,15 +21,14 @@ from typing import Any, TypeVar
 from reconciler.airflow import Airflow
 from reconciler.amazon import place_of
 from reconciler.backends import Request
-from reconciler.connect import connect, default_rate
+from reconciler.connect import connect, session_with
 from reconciler.dialects.runs import MARK, Asset, AssetEvent, Dag, DagRun, Rows
 from reconciler.errors import AirflowError, Exhausted, NotThere, Rejected, Undecided, UsageError
 from reconciler.manifests import Environment, load_environment
 from reconciler.model import Key
-from reconciler.rate import RateLimit
 from reconciler.retry import Fate, Patience, Purpose, fate
 from reconciler.secrets import Schemes, Secrets
-from reconciler.session import HTTP_NOT_FOUND, Session, Watcher, identify
+from reconciler.session import HTTP_NOT_FOUND, Watcher, identify
 
 __all__ = [
     "MARK",
@@ -91,8 +90,7 @@ def reach(
     Raises WrongAccount, SecretError or AirflowError.
     """
     backend = connect(environment.target, known.at(place_of(environment.target)))
-    rate = RateLimit(environment.rate_limit or default_rate(environment.target))
-    session = Session(backend, rate, watcher, patience)
+    session = session_with(backend, environment.target, environment.rate_limit, watcher, patience)
     return Airflow(session, identify(session))
 
 

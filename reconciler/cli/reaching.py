@@ -6,15 +6,14 @@ from reconciler.airflow import Airflow
 from reconciler.amazon import place_of
 from reconciler.backends.readonly import ReadOnly
 from reconciler.cli.terminal import Terminal
-from reconciler.connect import connect, default_rate
+from reconciler.connect import connect, session_with
 from reconciler.dialects import Dialect
 from reconciler.kinds import BY_NAME
 from reconciler.manifests.rules import id_problem
 from reconciler.model import Key, State
-from reconciler.rate import RateLimit
 from reconciler.retry import Patience
 from reconciler.selection import Selection
-from reconciler.session import Session, identify
+from reconciler.session import identify
 from reconciler.targets import Target
 
 
@@ -45,8 +44,8 @@ def reached(source: Source, terminal: Terminal) -> Airflow:
     """The environment behind a backend that can only read; its version is the first call."""
     secrets = terminal.secrets.at(place_of(source.target))
     backend = ReadOnly(connect(source.target, secrets))
-    rate = RateLimit(source.rate or default_rate(source.target))
-    session = Session(backend, rate, terminal.watcher(source.name), Patience())
+    watcher = terminal.watcher(source.name)
+    session = session_with(backend, source.target, source.rate, watcher, Patience())
     return Airflow(session, identify(session))
 
 

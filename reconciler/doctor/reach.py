@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from reconciler.airflow import Airflow, Reading
 from reconciler.backends import Backend, Request
-from reconciler.connect import default_rate
+from reconciler.connect import default_rate, session_with
 from reconciler.diagnosis import Finding, failed, failure, ok, skipped, warning
 from reconciler.dialects import Dialect
 from reconciler.doctor.means import Means
@@ -13,7 +13,6 @@ from reconciler.errors import AirflowError, EnvironmentNotFound, ReconcilerError
 from reconciler.kinds import KINDS, Kind
 from reconciler.manifests import Environment
 from reconciler.model import Key
-from reconciler.rate import RateLimit
 from reconciler.retry import Patience
 from reconciler.session import HTTP_NOT_FOUND, Session, Watcher, identify
 
@@ -40,9 +39,8 @@ class Readable:
 
 def session_of(environment: Environment, backend: Backend, means: Means, watcher: Watcher) -> Session:
     """A session that keeps to the environment's rate."""
-    rate = RateLimit(environment.rate_limit or default_rate(environment.target))
     patience = Patience(sleep=means.sleep, stopped=means.stopped)
-    return Session(backend, rate, watcher, patience)
+    return session_with(backend, environment.target, environment.rate_limit, watcher, patience)
 
 
 def version(session: Session, described: str | None) -> Generator[Finding, None, Airflow | None]:
