@@ -20,9 +20,14 @@ CACHE = Path.home() / ".cache" / "reconciler" / "schemas"
 
 def junit_schema() -> Path:
     """The file, fetched into the user's cache by ``python -m tests.rig schemas``."""
+    return CACHE / f"junit-of-pytest-{_pinned()['version']}.xsd"
+
+
+def _pinned() -> re.Match[str]:
+    """What the lock says of pytest."""
     pinned = PINNED.search(LOCK.read_text())
     assert pinned, "the lock names no pytest"
-    return CACHE / f"junit-of-pytest-{pinned['version']}.xsd"
+    return pinned
 
 
 def fetch() -> Path:
@@ -30,11 +35,9 @@ def fetch() -> Path:
     place = junit_schema()
     if place.exists():
         return place
-    pinned = PINNED.search(LOCK.read_text())
-    assert pinned
     with tempfile.TemporaryDirectory() as work:
         folder = Path(work)
-        (folder / "pinned.txt").write_text(f"{pinned[0]}\n")
+        (folder / "pinned.txt").write_text(f"{_pinned()[0]}\n")
         subprocess.run([sys.executable, "-m", "venv", str(folder / "venv")], check=True)
         pip = [str(folder / "venv" / "bin" / "python"), "-m", "pip", "--quiet", "--disable-pip-version-check"]
         source = ["download", "--no-deps", "--no-binary=:all:", "--require-hashes", "--dest", str(folder)]
